@@ -1,0 +1,128 @@
+import { isAbsolute, join, normalize } from 'node:path';
+import { isSubjectId } from '@ascend/protocol';
+import { AppError } from '@ascend/errors';
+import { readSetting, type Setting } from '@ascend/runtime';
+
+/** Everything the agent is told from outside, read once at start. */
+export interface Config {
+  /** Credentials, ledger and (by default) scratch; mode 700. */
+  readonly dir: string;
+  readonly scratchDir: string;
+  /** Repository id → absolute root folder. Empty = whatever the control plane names. */
+  readonly repositories: Readonly<Record<string, string>>;
+  /** Operations at once. */
+  readonly slots: number;
+  /** Replaces the addresses from the enrolment; empty = those. */
+  readonly natsUrls: readonly string[];
+  /** CA certificate of the bus; null = the public ones. */
+  readonly caFile: string | null;
+  readonly logLevel: string;
+}
+
+function parseRepositories(text: string): Readonly<Record<string, string>> {
+  const pairs = text.split(',').map((part) => part.trim());
+  const entries = pairs.map((pair): [string, string] => {
+    const at = pair.indexOf('=');
+    const [id, path] = [pair.slice(0, at), pair.slice(at + 1)];
+    if (!isSubjectId(id) || !isAbsolute(path)) throw new Error('not id=/path');
+    return [id, normalize(path)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function parseAbsolute(text: string): string {
+  if (!isAbsolute(text)) throw new Error('not absolute');
+  return normalize(text);
+}
+
+function parseSlots(text: string): number {
+  const slots = Number(text);
+  if (!Number.isInteger(slots) || slots < 1 || slots > 64) throw new Error('not 1-64');
+  return slots;
+}
+
+function parseUrls(text: string): readonly string[] {
+  const urls = text.split(',').map((part) => part.trim());
+  for (const url of urls) {
+    if (!/^(nats|tls|ws|wss):$/.test(new URL(url).protocol)) throw new Error('not a nats URL');
+  }
+  return urls;
+}
+
+function parseLevel(text: string): string {
+  if (!['debug', 'info', 'warn', 'error'].includes(text)) throw new Error('not a level');
+  return text;
+}
+
+const settings = {
+  dir: {
+    name: 'ASCEND_AGENT_DIR',
+    about: 'absolute folder for credentials, ledger and scratch (mode 700)',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
+  scratch: {
+    name: 'ASCEND_AGENT_SCRATCH',
+    about:
+      'absolute folder for overlays and other large temporary files; default: scratch in ASCEND_AGENT_DIR',
+    fallback: '',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
+  repositories: {
+    name: 'ASCEND_AGENT_REPOSITORIES',
+    about: 'id=/path,id=/path: the only folders backups are read from; unset = those the control plane names',
+    fallback: {} as Readonly<Record<string, string>>,
+    parse: parseRepositories,
+  } satisfies Setting<Readonly<Record<string, string>>>,
+  slots: {
+    name: 'ASCEND_AGENT_SLOTS',
+    about: 'step operations at once, 1-64',
+    fallback: 4,
+    parse: parseSlots,
+  } satisfies Setting<number>,
+  nats: {
+    name: 'ASCEND_AGENT_NATS_URLS',
+    about: 'comma-separated URLs of the bus; default: those of the enrolment',
+    fallback: [] as readonly string[],
+    parse: parseUrls,
+  } satisfies Setting<readonly string[]>,
+  ca: {
+    name: 'ASCEND_AGENT_CA_FILE',
+    about: 'certificate of a private authority that the bus is checked against',
+    fallback: '',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
+  logLevel: {
+    name: 'ASCEND_AGENT_LOG_LEVEL',
+    about: 'debug, info, warn or error',
+    fallback: 'info',
+    parse: parseLevel,
+  } satisfies Setting<string>,
+} as const;
+
+const prefix = 'ASCEND_AGENT_';
+
+/**
+ * Reads the whole configuration. A variable with our prefix that no setting knows is refused, so that a typo does not
+ * silently fall back to a default.
+ *
+ * @throws {AppError} CONFIG_INVALID - missing, malformed or unknown setting
+ */
+export function readConfig(environment: Readonly<Record<string, string>>): Config {
+  const known = new Set<string>(Object.values(settings).map((setting) => setting.name));
+  const unknown = Object.keys(environment).find((name) => name.startsWith(prefix) && !known.has(name));
+  if (unknown !== undefined) {
+    throw new AppError({ code: 'CONFIG_INVALID', message: `read settings: ${unknown} is not a setting` });
+  }
+  const dir = readSetting(environment, settings.dir);
+  const caFile = readSetting(environment, settings.ca);
+  const scratch = readSetting(environment, settings.scratch);
+  return {
+    dir,
+    scratchDir: scratch === '' ? join(dir, 'scratch') : scratch,
+    repositories: readSetting(environment, settings.repositories),
+    slots: readSetting(environment, settings.slots),
+    natsUrls: readSetting(environment, settings.nats),
+    caFile: caFile === '' ? null : caFile,
+    logLevel: readSetting(environment, settings.logLevel),
+  };
+}

@@ -1,0 +1,2 @@
+export * from './checkFit.ts';
+export * from './connector.ts';

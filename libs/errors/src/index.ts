@@ -1,0 +1,4 @@
+export * from './appError.ts';
+export * from './category.ts';
+export * from './codes.ts';
+export * from './serialize.ts';

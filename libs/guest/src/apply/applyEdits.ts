@@ -1,0 +1,131 @@
+import { AppError, toAppError } from '@ascend/errors';
+import { applyTextEdit } from '../edits/applyTextEdit.ts';
+import type { GuestEdit, RebuildInitramfsEdit, TextEdit } from '../edits/guestEdit.ts';
+import type { CpioFile } from '../initramfs/cpio.ts';
+import { appendDrivers } from './appendDrivers.ts';
+import type { ApplyParams } from './applyParams.ts';
+import { openGuestRoot, type GuestRoot } from './guestRoot.ts';
+import { keepOriginal, rebuildInitramfs } from './rebuildInitramfs.ts';
+import { openRootFiles } from '../probe/rootFiles.ts';
+import { verifyInitramfs } from '../verify/verifyInitramfs.ts';
+
+function isRebuild(edit: GuestEdit): edit is RebuildInitramfsEdit {
+  return edit.kind === 'rebuild-initramfs';
+}
+
+/** Edits of one file in one go: read once, changed in memory, written once. Unchanged files are not written. */
+async function editFile(root: GuestRoot, path: string, edits: readonly TextEdit[]): Promise<CpioFile[]> {
+  const before = await root.readFile(path);
+  const { mode: oldMode, uid, gid } = before ?? { mode: 0o644, uid: 0, gid: 0 };
+  let text = before?.text ?? null;
+  let mode = oldMode;
+  for (const edit of edits) {
+    text = applyTextEdit(text, edit);
+    if (edit.kind === 'write-file') mode = edit.mode;
+  }
+  if (text === null) {
+    throw new AppError({ code: 'GUEST_EDIT_FAILED', message: `edit ${path}: the file is not there` });
+  }
+  if (text === before?.text && mode === oldMode) return [];
+  return [{ name: path, mode, uid, gid, data: Buffer.from(text, 'latin1') }];
+}
+
+async function editFiles(root: GuestRoot, edits: readonly TextEdit[]): Promise<void> {
+  const paths = [...new Set(edits.map((edit) => edit.path))];
+  const files: CpioFile[] = [];
+  for (const path of paths) {
+    files.push(
+      ...(await editFile(
+        root,
+        path,
+        edits.filter((edit) => edit.path === path),
+      )),
+    );
+  }
+  if (files.length > 0) await root.writeFiles(files);
+}
+
+/** Rebuilds every image by the guest's tool, the original kept beside it; returns the edits whose tool did its work. */
+async function rebuildAll(root: GuestRoot, params: ApplyParams): Promise<readonly RebuildInitramfsEdit[]> {
+  const rebuilt: RebuildInitramfsEdit[] = [];
+  for (const edit of params.edits.filter(isRebuild)) {
+    params.report(`initramfs ${edit.kernelVersion}`);
+    await keepOriginal(root, edit.path);
+    const { logger, signal, toolLimits } = params;
+    if (await rebuildInitramfs({ root, edit, logger, signal, toolLimits })) rebuilt.push(edit);
+  }
+  return rebuilt;
+}
+
+/** Those rebuilt images that hold the drivers and lost nothing vital: a tool may "succeed" without doing its work. */
+async function goodOnes(
+  rebuilt: readonly RebuildInitramfsEdit[],
+  params: ApplyParams,
+): Promise<ReadonlySet<RebuildInitramfsEdit>> {
+  const good = new Set<RebuildInitramfsEdit>();
+  if (rebuilt.length === 0) return good;
+  await using opened = await openRootFiles(params);
+  for (const edit of rebuilt) {
+    const { findings } = await verifyInitramfs(opened.files, edit, params);
+    const problem = findings.find((finding) => finding.severity === 'blocked');
+    if (problem === undefined) good.add(edit);
+    else
+      params.logger.warn('rebuilt initramfs is not used', {
+        reason: problem.message,
+        parts: problem.evidence,
+      });
+  }
+  return good;
+}
+
+/** Opens the root, works on it and closes it cleanly; whatever goes wrong, nothing is left mounted or running. */
+async function withRoot<T>(params: ApplyParams, work: (root: GuestRoot) => Promise<T>): Promise<T> {
+  const { image, guest, workDir, logger, signal } = params;
+  if (guest.root === null) {
+    throw new AppError({ code: 'GUEST_UNRECOGNISED', message: 'edit guest: no root file system is known' });
+  }
+  params.report('mount');
+  const executor = params.executor ?? 'auto';
+  const root = await openGuestRoot({ image, volume: guest.root, workDir, executor, logger, signal });
+  try {
+    const result = await work(root);
+    params.report('flush');
+    await root.finish();
+    return result;
+  } catch (cause) {
+    await root.abandon();
+    throw cause;
+  }
+}
+
+async function applyAll(params: ApplyParams): Promise<void> {
+  const textEdits = params.edits.filter((edit): edit is TextEdit => !isRebuild(edit));
+  const rebuilt = await withRoot(params, async (root) => {
+    params.report('files');
+    await editFiles(root, textEdits);
+    return await rebuildAll(root, params);
+  });
+  params.report('check initramfs');
+  const good = await goodOnes(rebuilt, params);
+  const failed = params.edits.filter(isRebuild).filter((edit) => !good.has(edit));
+  if (failed.length === 0) return;
+  await appendDrivers(params, failed, (work) => withRoot(params, work));
+}
+
+/**
+ * Makes the edits on the top overlay of the root disk. Where the guest's own initramfs tool is missing, fails or leaves something out, the
+ * drivers are appended to the image as a second archive. On failure or cancellation nothing is left mounted or running, and the
+ * overlay must be dropped: it may hold half of the edits.
+ *
+ * @throws {AppError} GUEST_EDIT_FAILED, GUEST_TOOL_STALLED - an edit could not be made
+ * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - this machine cannot mount or sandbox the guest
+ * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_FILE_TOO_LARGE, GUEST_UNRECOGNISED, DISK_*, OPERATION_CANCELLED
+ */
+export async function applyEdits(params: ApplyParams): Promise<void> {
+  if (params.edits.length === 0) return;
+  try {
+    await applyAll(params);
+  } catch (cause) {
+    throw toAppError(cause, 'edit guest');
+  }
+}

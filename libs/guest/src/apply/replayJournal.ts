@@ -1,0 +1,21 @@
+import type { DiskImage } from '@ascend/disk';
+import { exportVolume, replayExportedJournal, type VolumePlace } from './volumeExport.ts';
+
+/**
+ * Replays the journal of one ext file system on the top overlay of a disk. Nothing is left running, on failure neither.
+ *
+ * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT - the journal cannot be replayed
+ */
+export async function replayJournal(params: {
+  readonly image: DiskImage;
+  readonly volume: VolumePlace;
+  readonly workDir: string;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const exported = await exportVolume(params);
+  try {
+    await replayExportedJournal(exported.volumePath, params.signal);
+  } finally {
+    await exported.close();
+  }
+}

@@ -1,0 +1,12 @@
+export { applyEdits } from './apply/applyEdits.ts';
+export * from './boot/index.ts';
+export type { ApplyParams } from './apply/applyParams.ts';
+export type { ExecutorKind } from './apply/guestMount.ts';
+export * from './edits/guestEdit.ts';
+export type { PlannedEdits } from './edits/planDrivers.ts';
+export { planEdits } from './edits/planEdits.ts';
+export { probeHost } from './host/probeHost.ts';
+export type { GuestDisk } from './probe/openDisks.ts';
+export { probeGuest, type ProbeParams } from './probe/probeGuest.ts';
+export type { GuestChange } from './verify/guestDiff.ts';
+export { verifyEdits, type VerifyParams, type VerifyResult } from './verify/verifyEdits.ts';

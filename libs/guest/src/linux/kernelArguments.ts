@@ -1,0 +1,41 @@
+// Lines that carry a kernel command line: GRUB 2 (linux, linux16, linuxefi), boot loader entries (options), syslinux (append).
+const kernelLine = /^\s*(?:linux(?:16|efi)?\s+\S+|options|append)(?:\s|$)/i;
+
+/** The kernel command lines in a boot loader configuration. */
+export function kernelLines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => kernelLine.test(line));
+}
+
+function words(line: string): readonly string[] {
+  return line.trim().split(/\s+/);
+}
+
+/** Names of consoles (`ttyS0`, speed dropped) on one kernel command line. */
+export function consolesOf(line: string): readonly string[] {
+  return words(line).flatMap((word) => {
+    const match = /^console=([^,]+)/.exec(word);
+    return match?.[1] === undefined ? [] : [match[1]];
+  });
+}
+
+/** Consoles that all kernel command lines of all texts have. */
+export function sharedConsoles(texts: readonly string[]): readonly string[] {
+  const [first, ...rest] = texts.flatMap(kernelLines).map(consolesOf);
+  return [...new Set(first ?? [])].filter((name) => rest.every((names) => names.includes(name)));
+}
+
+function lacks(line: string, argument: string): boolean {
+  const isConsole = /^console=([^,]+)/.exec(argument)?.[1];
+  return isConsole === undefined ? !words(line).includes(argument) : !consolesOf(line).includes(isConsole);
+}
+
+/** Adds the arguments to the end of each kernel command line that lacks them; a second run changes nothing. */
+export function addKernelArguments(text: string, args: readonly string[]): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const missing = kernelLine.test(line) ? args.filter((argument) => lacks(line, argument)) : [];
+      return missing.length === 0 ? line : `${line.trimEnd()} ${missing.join(' ')}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,4 @@
+export * from './guestTree.ts';
+export * from './tinyGuest.ts';
+export * from './leftovers.ts';
+export * from './tinyPlan.ts';

@@ -1,0 +1,125 @@
+import type { DiskImage } from '@ascend/disk';
+import type { Finding, GuestFacts, GuestNeeds } from '@ascend/domain';
+import { toAppError } from '@ascend/errors';
+import type { Logger } from '@ascend/runtime';
+import { applyTextEdit } from '../edits/applyTextEdit.ts';
+import type { GuestEdit, TextEdit } from '../edits/guestEdit.ts';
+import type { Ext4Files } from '../ext4/ext4Files.ts';
+import { findInitramfs, listKernelVersions, openInitramfs } from '../linux/kernels.ts';
+import { readKernelModules } from '../linux/kernelModules.ts';
+import { modulesOf, moduleName } from '../initramfs/initramfs.ts';
+import { openRootFiles } from '../probe/rootFiles.ts';
+import { textChanges, type GuestChange } from './guestDiff.ts';
+import { failedCheck, passedCheck } from './verifyFinding.ts';
+import { verifyInitramfs } from './verifyInitramfs.ts';
+
+/** What verification works with. */
+export interface VerifyParams {
+  /** The edited disk: restore point plus the overlay with the edits. */
+  readonly image: DiskImage;
+  readonly guest: GuestFacts;
+  readonly edits: readonly GuestEdit[];
+  readonly needs: GuestNeeds;
+  readonly workDir: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What reading back showed. Any `blocked` finding means: do not use the overlay. */
+export interface VerifyResult {
+  readonly findings: readonly Finding[];
+  /** What changed in the guest, in words. */
+  readonly diff: readonly GuestChange[];
+}
+
+const maxTextBytes = 4 * 1024 * 1024;
+
+async function readLatin(files: Ext4Files, path: string): Promise<string | null> {
+  return (await files.read(`/${path}`, maxTextBytes))?.toString('latin1') ?? null;
+}
+
+/** A text edit holds when making it once more would change nothing. */
+async function verifyText(files: Ext4Files, edit: TextEdit): Promise<Finding> {
+  const text = await readLatin(files, edit.path);
+  const mode = (await files.stat(`/${edit.path}`))?.mode;
+  const wanted = applyTextEdit(text, edit);
+  const modeHolds = edit.kind !== 'write-file' || mode === edit.mode;
+  return text !== null && wanted === text && modeHolds
+    ? passedCheck(`${edit.path} is as planned`, edit.kind)
+    : failedCheck(
+        `${edit.path} is not as planned`,
+        `${edit.kind}: ${text === null ? 'not there' : 'other content'}`,
+      );
+}
+
+/** The needs again, from the target's side and without the edits: every kernel has every required driver it ships. */
+async function verifyNeeds(files: Ext4Files, params: VerifyParams): Promise<readonly Finding[]> {
+  const required = [...params.needs.linuxStorageModules, ...params.needs.linuxNetworkModules].map(moduleName);
+  const findings: Finding[] = [];
+  for (const version of await listKernelVersions(files)) {
+    const path = await findInitramfs(files, version);
+    if (path === null) continue;
+    const shipped = await readKernelModules(files, version);
+    const present = new Set(modulesOf((await openInitramfs(files, path, params)).names, version));
+    const missing = required.filter(
+      (name) => shipped.files.has(name) && !shipped.builtin.has(name) && !present.has(name),
+    );
+    if (missing.length > 0)
+      findings.push(failedCheck(`${path} lacks drivers of the target`, missing.join(', ')));
+  }
+  return findings;
+}
+
+function isText(edit: GuestEdit): edit is TextEdit {
+  return edit.kind !== 'rebuild-initramfs';
+}
+
+/** The same image without the edits, for the diff: the overlay on top is left out. */
+function withoutTop(image: DiskImage): DiskImage {
+  return { ...image, overlays: image.overlays.slice(0, -1) };
+}
+
+async function diffTexts(files: Ext4Files, params: VerifyParams): Promise<readonly GuestChange[]> {
+  const paths = [...new Set(params.edits.filter(isText).map((edit) => edit.path))];
+  await using original = await openRootFiles({ ...params, image: withoutTop(params.image) });
+  const changes: GuestChange[] = [];
+  for (const path of paths) {
+    changes.push(...textChanges(path, await readLatin(original.files, path), await readLatin(files, path)));
+  }
+  return changes;
+}
+
+async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
+  await using opened = await openRootFiles(params);
+  const { files } = opened;
+  const findings: Finding[] = [];
+  const diff: GuestChange[] = [...(await diffTexts(files, params))];
+  if (files.superblock.needsRecovery) {
+    findings.push(failedCheck('the root file system was not closed cleanly', 'its journal holds changes'));
+  }
+  for (const edit of params.edits) {
+    if (isText(edit)) {
+      findings.push(await verifyText(files, edit));
+      continue;
+    }
+    const verdict = await verifyInitramfs(files, edit, params);
+    findings.push(...verdict.findings);
+    diff.push(...verdict.diff);
+  }
+  findings.push(...(await verifyNeeds(files, params)));
+  return { findings, diff };
+}
+
+/**
+ * Reads the edited guest again, on another way than it was written: a fresh read-only block server and this project's own
+ * file system reader, no mount, no guest code. Also says what changed.
+ *
+ * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_INITRAMFS_UNREADABLE, DISK_*, OPERATION_CANCELLED
+ */
+export async function verifyEdits(params: VerifyParams): Promise<VerifyResult> {
+  try {
+    return await verifyAll(params);
+  } catch (cause) {
+    throw toAppError(cause, 'verify guest');
+  }
+}

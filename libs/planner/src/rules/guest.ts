@@ -1,0 +1,164 @@
+import type { Finding, GuestFacts, KernelFacts, RestorePolicy } from '@ascend/domain';
+import { finding, findingIf } from '../finding.ts';
+import type { PlanParams } from '../params.ts';
+
+/** What one kernel has to get, and what it cannot get because it does not ship it. */
+interface KernelNeeds {
+  readonly kernel: KernelFacts;
+  /** Drivers shipped with the kernel as files that its boot image lacks. */
+  readonly inject: readonly string[];
+  /** Needed drivers that the kernel does not ship. */
+  readonly missing: readonly string[];
+  /** Storage drivers the kernel boots without if nothing is done. */
+  readonly lackingToBoot: readonly string[];
+}
+
+// The kernel takes `-` and `_` in module names for the same.
+function moduleSet(...lists: readonly (readonly string[])[]): ReadonlySet<string> {
+  return new Set(lists.flat().map((name) => name.replaceAll('-', '_')));
+}
+
+function kernelNeeds(params: PlanParams, kernel: KernelFacts): KernelNeeds {
+  const { linuxStorageModules, linuxNetworkModules, linuxOptionalModules } = params.platform.guestNeeds;
+  const builtin = moduleSet(kernel.builtinModules ?? []);
+  const present = moduleSet(kernel.initramfsModules, kernel.builtinModules ?? []);
+  const available = moduleSet(kernel.availableModules, kernel.initramfsModules);
+  const storage = moduleSet(linuxStorageModules);
+  const required = moduleSet(linuxStorageModules, linuxNetworkModules);
+  const wanted = moduleSet([...required], linuxOptionalModules);
+  return {
+    kernel,
+    inject: [...wanted].filter((name) => !present.has(name) && available.has(name)),
+    missing: [...required].filter((name) => !builtin.has(name) && !available.has(name)),
+    lackingToBoot: [...storage].filter((name) => !present.has(name)),
+  };
+}
+
+/** Kernels that boot through an image: a folder of modules without one is a leftover. */
+function bootedKernels(guest: GuestFacts): readonly KernelFacts[] {
+  return guest.kernels
+    .filter((kernel) => kernel.initramfsPath !== null)
+    .toSorted((a, b) => a.version.localeCompare(b.version, 'en', { numeric: true }));
+}
+
+/** The newest kernel is the one a boot loader starts: what it lacks blocks, what an older one lacks is worth a warning. */
+function kernelFindings(needs: KernelNeeds, guest: GuestFacts, isNewest: boolean): readonly Finding[] {
+  const { kernel, inject, missing } = needs;
+  const names = inject.join(', ');
+  const about = {
+    subject: 'guest',
+    evidence: `kernel ${kernel.version}, boot image ${kernel.initramfsPath}`,
+  } as const;
+  return [
+    ...findingIf(inject.length > 0, {
+      ...about,
+      code: 'PLAN_DRIVER_INJECTED',
+      severity: 'fixed',
+      message: `the boot image of kernel ${kernel.version} lacks ${names}`,
+      action:
+        guest.initramfsTool === 'none'
+          ? `${names} are appended to the boot image.`
+          : `${names} are added by ${guest.initramfsTool}, permanently.`,
+    }),
+    ...findingIf(missing.length > 0, {
+      ...about,
+      code: 'PLAN_DRIVER_MISSING',
+      severity: isNewest ? 'blocked' : 'warning',
+      message: `kernel ${kernel.version} does not ship ${missing.join(', ')}`,
+    }),
+  ];
+}
+
+function deviceNameFindings(guest: GuestFacts): readonly Finding[] {
+  return (guest.deviceNames ?? []).map(({ path, device, uuid }) =>
+    uuid === null
+      ? finding({
+          code: 'PLAN_DEVICE_NAME_UNKNOWN',
+          severity: 'warning',
+          subject: 'guest',
+          message: `/${path} names ${device}, and nothing tells which file system that is`,
+        })
+      : finding({
+          code: 'PLAN_DEVICE_NAME_REPLACED',
+          severity: 'fixed',
+          subject: 'guest',
+          message: `/${path} names ${device}, which is called otherwise on the target`,
+          action: `It is replaced by UUID=${uuid}.`,
+        }),
+  );
+}
+
+function preparationFindings(params: PlanParams): Finding[] {
+  const { guest } = params.facts;
+  const kernels = bootedKernels(guest);
+  const system = [guest.distribution, guest.version].filter((part) => part !== null).join(' ');
+  const evidence = [system, ...guest.remarks].filter((part) => part !== '').join('; ');
+  if (guest.family === 'unknown') {
+    return [
+      finding({
+        code: 'PLAN_GUEST_UNKNOWN',
+        severity: 'blocked',
+        subject: 'guest',
+        message: 'no operating system was recognised on the disks',
+        evidence,
+      }),
+    ];
+  }
+  if (guest.family === 'windows') {
+    return [
+      finding({
+        code: 'PLAN_GUEST_UNSUPPORTED',
+        severity: 'blocked',
+        subject: 'guest',
+        message: 'this version does not prepare windows guests',
+        evidence,
+      }),
+    ];
+  }
+  const lacking =
+    guest.root === null ? 'root file system' : kernels.length === 0 ? 'kernel with a boot image' : null;
+  if (lacking !== null) {
+    return [
+      finding({
+        code: 'PLAN_GUEST_UNSUPPORTED',
+        severity: 'blocked',
+        subject: 'guest',
+        message: `no ${lacking} was found in the linux guest`,
+        evidence,
+      }),
+    ];
+  }
+  return [
+    ...kernels.flatMap((kernel) =>
+      kernelFindings(kernelNeeds(params, kernel), guest, kernel === kernels.at(-1)),
+    ),
+    ...deviceNameFindings(guest),
+  ];
+}
+
+function rawFindings(params: PlanParams): Finding[] {
+  return bootedKernels(params.facts.guest)
+    .map((kernel) => kernelNeeds(params, kernel))
+    .filter((needs) => needs.lackingToBoot.length > 0)
+    .map(({ kernel, lackingToBoot }) =>
+      finding({
+        code: 'PLAN_GUEST_RAW',
+        severity: 'warning',
+        subject: 'guest',
+        message: `the guest stays as it is, and kernel ${kernel.version} boots without ${lackingToBoot.join(', ')}`,
+      }),
+    );
+}
+
+/** Can the guest be made ready for the target's hardware, and what will be done to it? */
+export function checkGuest(params: PlanParams, policy: RestorePolicy): readonly Finding[] {
+  const remarks = params.facts.guest.remarks.map((remark) =>
+    finding({
+      code: 'PLAN_GUEST_REMARK',
+      severity: 'warning',
+      subject: 'guest',
+      message: remark,
+    }),
+  );
+  return [...(policy.prepareGuest ? preparationFindings(params) : rawFindings(params)), ...remarks];
+}

@@ -1,0 +1,6 @@
+export * from './clock.ts';
+export * from './environment.ts';
+export * from './ids.ts';
+export * from './logger.ts';
+export * from './process.ts';
+export * from './secret.ts';

@@ -1,0 +1,1 @@
+export { validateTargetOutputSchema as configureVmOutputSchema } from '../validateTarget/output.ts';

@@ -1,0 +1,13 @@
+export { bootReportSchema } from './bootProof.ts';
+export {
+  analyzeIfChanged,
+  analyzeRestorePoint,
+  type AnalyzeRestorePointParams,
+} from './analysis/analyzeRestorePoint.ts';
+export { scanCatalogue } from './catalogue/scanCatalogue.ts';
+export { readVmSpecFile } from './catalogue/vmSpecFile.ts';
+export type { FinalizeOutput } from './finalize/handler.ts';
+export type { ReportedDisk, RestoreReport } from './finalize/report.ts';
+export { handlers } from './handlers.ts';
+export * from './runner.ts';
+export * from './stepHandler.ts';

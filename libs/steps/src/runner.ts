@@ -1,0 +1,2 @@
+export * from './runOperation.ts';
+export * from './targetAccess.ts';

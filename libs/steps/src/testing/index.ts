@@ -1,0 +1,3 @@
+export * from './samplePlan.ts';
+export * from './sourceChain.ts';
+export * from './stepWorld.ts';
