@@ -55,9 +55,9 @@ describe('killed half-way', () => {
   });
 
   it('finishes after kill -9 of both at once while the VM boots', async () => {
+    const running = await qemuCount(system);
     const id = await startMicro(system, 'full', 'both-killed');
     await untilState(system, id, ['running']);
-    const running = await qemuCount(system);
     for (;;) {
       const step = (await show(system, id)).steps.find((one) => one.step_key === 'start-and-verify');
       if (step?.state === 'running' && (await qemuCount(system)) > running) break;

@@ -216,10 +216,12 @@ async function enrol(parts: Parts, cli: ReturnType<typeof cliOf>): Promise<void>
 }
 
 async function startAgent(parts: Parts, cli: ReturnType<typeof cliOf>): Promise<void> {
+  const startedAt = Date.now();
   parts.state.agent = node(parts, 'agent', ['apps/agent/src/main.ts'], {});
   await until('the agent is online', 60, async () => {
     const list = agentListSchema.parse(JSON.parse((await cli(['--json', 'agent', 'list'])).stdout));
-    return list.agents.some((agent) => agent.online);
+    // An agent that was killed a moment ago still counts as online: only a sign of life since the start is proof.
+    return list.agents.some((agent) => agent.online && Date.parse(agent.last_seen_at ?? '') >= startedAt);
   });
 }
 

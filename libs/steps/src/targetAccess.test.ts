@@ -19,6 +19,7 @@ const session: TargetSession = {
   inventory: note('inventory'),
   check: note('check'),
   openSink: note('openSink'),
+  digest: note('digest'),
   createVm: note('createVm'),
   powerOn: note('powerOn'),
   powerOff: note('powerOff'),
@@ -62,6 +63,7 @@ const reading: readonly Call[] = [
   ['inventory', async (open) => await open.inventory(signal)],
   ['check', async (open) => await open.check(nothing)],
   ['verifyBoot', async (open) => await open.verifyBoot(nothing)],
+  ['digest', async (open) => await open.digest?.(nothing, signal)],
   ['findOwned', async (open) => await open.findOwned('job', signal)],
   ['dispose', async (open) => await open[Symbol.asyncDispose]()],
 ];

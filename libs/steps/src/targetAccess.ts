@@ -22,6 +22,7 @@ function gated(session: TargetSession, gate: Gate): TargetSession {
     check: async (params) => await session.check(params),
     findOwned: async (jobId, signal) => await session.findOwned(jobId, signal),
     verifyBoot: async (params) => await session.verifyBoot(params),
+    ...(session.digest === undefined ? {} : { digest: session.digest.bind(session) }),
     openSink: async (params) => {
       await gate();
       return await session.openSink(params);
