@@ -14,8 +14,16 @@ export { connectNbd, type ConnectNbdParams, type NbdClient } from './nbd/client.
 export { createOverlay, sealOverlay } from './overlay.ts';
 export { exportFuse, removeStaleMounts, type ExportFuseParams, type FuseExport } from './qemu/fuseExport.ts';
 export { serveNbd, type NbdServer, type ServeNbdParams } from './qemu/nbdServer.ts';
+export * from './output.ts';
 export * from './sink.ts';
-export { openFileSink, type OpenedFileSink, type OpenFileSinkParams } from './sinks/fileSink.ts';
+export type { DiskSurvey } from './survey.ts';
+export type { DiskSource } from './source/diskSource.ts';
+export {
+  openFileSink,
+  type FileFormat,
+  type OpenedFileSink,
+  type OpenFileSinkParams,
+} from './sinks/fileSink.ts';
 export { analyzeChain, type DiskAnalysis } from './chain/analyzeChain.ts';
 export { probeImage, type ImageFacts } from './repository/probeImage.ts';
 export { scanRepository } from './repository/scanRepository.ts';

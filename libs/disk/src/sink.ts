@@ -5,8 +5,13 @@ export interface DiskSink {
   /** Can a new sink of the same name go on after a cut? If not, a retry starts at zero. */
   readonly resumable: boolean;
   /**
-   * Writes one block. Calls may overlap in time and arrive in any order unless `ordered`; the buffer may be reused
-   * once the promise is settled. Writing the same range twice is allowed and the last one wins.
+   * true: `write` and `writeZeros` must be called in growing order of offsets, without overlap (a call need not wait for the one
+   * before, so that an encoder can work in parallel). A range that was never named reads as zeros.
+   */
+  readonly ordered: boolean;
+  /**
+   * Writes one block. Calls may overlap in time and, unless `ordered`, arrive in any order; the buffer may be reused once the
+   * promise is settled. Unless `ordered`, writing the same range twice is allowed and the last one wins.
    */
   write(offsetBytes: number, data: Uint8Array): Promise<void>;
   /** Makes the range read as zeros; costs nothing where the sink is fresh there and sparse. */

@@ -101,6 +101,7 @@ export function createMemorySink(params: {
   return {
     alignmentBytes: 512,
     resumable: true,
+    ordered: false,
     write: async (offset, data) => {
       await script.perform('write', signal, (fault) => {
         disk.write(offset, fault === 'cut' ? data.subarray(0, data.length >> 1) : data);

@@ -1,11 +1,10 @@
 import { AppError, isAppError, toAppError } from '@ascend/errors';
 import { systemClock, type Clock } from '@ascend/runtime';
-import { imageBlockdev, type DiskImage } from '../blockdev.ts';
-import { assertChainUnchanged } from '../chain/fingerprint.ts';
-import { connectNbd, type NbdClient } from '../nbd/client.ts';
-import { serveNbd } from '../qemu/nbdServer.ts';
+import type { DiskImage } from '../blockdev.ts';
 import { createNullSink } from '../sinks/fileSink.ts';
 import type { CopyResult, DiskSink } from '../sink.ts';
+import type { DiskSource } from '../source/diskSource.ts';
+import { openNbdSource } from '../source/nbdSource.ts';
 import { blockBytes, dataBytesOf, planBlocks } from './blockPlan.ts';
 import { runBlocks, type CopyProgress } from './runBlocks.ts';
 
@@ -49,28 +48,21 @@ function checkParams(params: CopyDiskParams, unitBytes: number): void {
   });
 }
 
-async function countDataBytes(client: NbdClient, unitBytes: number): Promise<number> {
+async function countDataBytes(source: DiskSource, unitBytes: number): Promise<number> {
   let sum = 0;
-  for await (const run of planBlocks(client.extents(0, client.sizeBytes), client.sizeBytes, unitBytes)) {
+  for await (const run of planBlocks(source.extents(0, source.sizeBytes), source.sizeBytes, unitBytes)) {
     sum += dataBytesOf(run, unitBytes);
   }
   return sum;
 }
 
-async function copyFrom(client: NbdClient, params: CopyDiskParams, unitBytes: number): Promise<CopyResult> {
-  const { sizeBytes } = client;
-  if (sizeBytes !== params.image.chain.virtualSizeBytes) {
-    throw new AppError({
-      code: 'DISK_HEADER_INVALID',
-      message: `copy disk: it is served with ${sizeBytes} bytes, its header says ${params.image.chain.virtualSizeBytes}`,
-      details: { servedBytes: sizeBytes, headerBytes: params.image.chain.virtualSizeBytes },
-    });
-  }
-  const bytesTotal = await countDataBytes(client, unitBytes);
+async function copyFrom(source: DiskSource, params: CopyDiskParams, unitBytes: number): Promise<CopyResult> {
+  const { sizeBytes } = source;
+  const bytesTotal = await countDataBytes(source, unitBytes);
   const result = await runBlocks({
-    client,
+    source,
     sink: params.sink,
-    runs: planBlocks(client.extents(0, sizeBytes), sizeBytes, unitBytes),
+    runs: planBlocks(source.extents(0, sizeBytes), sizeBytes, unitBytes),
     unitBytes,
     bytesTotal,
     targetSizeBytes: params.targetSizeBytes,
@@ -85,7 +77,7 @@ async function copyFrom(client: NbdClient, params: CopyDiskParams, unitBytes: nu
     onProgress: params.onProgress,
     onConfirmed: params.onConfirmed,
   });
-  await assertChainUnchanged(params.image.chain);
+  await source.assertUnchanged();
   return result;
 }
 
@@ -101,28 +93,16 @@ export async function copyDisk(params: CopyDiskParams): Promise<CopyResult> {
   const unitBytes = Math.max(minUnitBytes, params.sink.alignmentBytes);
   checkParams(params, unitBytes);
   const { signal } = params;
-  const server = await serveNbd({
-    blockdev: imageBlockdev(params.image),
-    writable: false,
-    connections: 1,
-    workDir: params.workDir,
-    signal,
-  });
+  const source = await openNbdSource(params);
   try {
-    const { socketPath, exportName } = server;
-    const client = await connectNbd({ socketPath, exportName, signal });
-    try {
-      return await copyFrom(client, params, unitBytes);
-    } finally {
-      await client.close();
-    }
+    return await copyFrom(source, params, unitBytes);
   } catch (cause) {
     if (signal.aborted && !isAppError(cause)) {
       throw new AppError({ code: 'OPERATION_CANCELLED', message: 'copy disk: cancelled', cause });
     }
     throw toAppError(cause, 'copy disk');
   } finally {
-    await server.close();
+    await source.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { AppError } from '@ascend/errors';
 import type { Clock } from '@ascend/runtime';
-import type { NbdClient } from '../nbd/client.ts';
 import type { CopyResult, DiskSink } from '../sink.ts';
+import type { DiskSource } from '../source/diskSource.ts';
 import { blockBytes, dataBytesOf, unitLength, type PlannedRun } from './blockPlan.ts';
 import { createBufferPool } from './bufferPool.ts';
 import { blockDigest, createCompletion } from './completion.ts';
@@ -23,7 +23,7 @@ export interface CopyProgress {
 
 /** One pass over the planned blocks of a disk. */
 export interface RunBlocksParams {
-  readonly client: Pick<NbdClient, 'readInto' | 'sizeBytes'>;
+  readonly source: Pick<DiskSource, 'readInto' | 'sizeBytes'>;
   readonly sink: DiskSink;
   readonly runs: AsyncIterable<PlannedRun>;
   readonly unitBytes: number;
@@ -81,7 +81,7 @@ async function readBlock(params: RunBlocksParams, run: DataRun, buffer: Buffer):
     block.fill(0, span.offset, span.offset + span.length);
   }
   const reads = spansOf(run.units, params.unitBytes, run.lengthBytes, true).map((span) =>
-    params.client.readInto(
+    params.source.readInto(
       run.offsetBytes + span.offset,
       block.subarray(span.offset, span.offset + span.length),
     ),
@@ -244,7 +244,7 @@ export async function runBlocks(params: RunBlocksParams): Promise<CopyResult> {
     await pass.settle();
     if (pass.failure.failed) throw pass.failure.cause;
     const { alignmentBytes } = params.sink;
-    const tail = Math.ceil(params.client.sizeBytes / alignmentBytes) * alignmentBytes;
+    const tail = Math.ceil(params.source.sizeBytes / alignmentBytes) * alignmentBytes;
     await writeZerosAfter(params, Math.min(tail, params.targetSizeBytes), params.targetSizeBytes);
     await pass.confirmer.finish(params.targetSizeBytes);
   } finally {

@@ -3,19 +3,44 @@ import path from 'node:path';
 import { AppError } from '@ascend/errors';
 import { changeFile } from '../fileErrors.ts';
 import type { DiskSink } from '../sink.ts';
+import type { DiskSurvey } from '../survey.ts';
 import { isOwnQcow2, openQcow2FileSink } from './qcow2FileSink.ts';
-import { openRawFileSink, type FileSinkParams } from './rawFileSink.ts';
+import type { FileSinkParams, PartialFileSink } from './partialSink.ts';
+import { openRawFileSink } from './rawFileSink.ts';
+
+/** One kind of disk file: how it is opened, and how a finished one is recognised. */
+interface FileKind {
+  readonly open: (params: FileSinkParams) => Promise<PartialFileSink>;
+  /** Is the file a complete disk of this kind and size that stands alone? Reads only. */
+  readonly isDisk: (filePath: string, sizeBytes: number) => Promise<boolean>;
+}
+
+/** Kinds of disk files that can be written. */
+export type FileFormat = 'raw' | 'qcow2';
+
+const fileKinds: Readonly<Record<FileFormat, FileKind>> = {
+  raw: {
+    open: openRawFileSink,
+    isDisk: async (filePath, sizeBytes) => {
+      const facts = await stat(filePath);
+      return facts.isFile() && facts.size === sizeBytes;
+    },
+  },
+  qcow2: { open: openQcow2FileSink, isDisk: isOwnQcow2 },
+};
 
 /** Which file to write. */
 export interface OpenFileSinkParams {
   /** Written as `<finalPath>.partial` and renamed by `finish`; its folder is made when missing. */
   readonly finalPath: string;
-  readonly format: 'raw' | 'qcow2';
+  readonly format: FileFormat;
   readonly sizeBytes: number;
   /** true: keep what an earlier attempt left in the partial file. */
   readonly resume: boolean;
   readonly workDir: string;
   readonly signal?: AbortSignal;
+  /** For layouts that depend on how scattered the data is. */
+  readonly survey?: DiskSurvey;
 }
 
 /** A file sink, and what of an earlier attempt it stands on. */
@@ -39,6 +64,7 @@ export function createNullSink(): DiskSink {
   return {
     alignmentBytes: 512,
     resumable: true,
+    ordered: false,
     write: nothing,
     writeZeros: nothing,
     flush: nothing,
@@ -51,11 +77,7 @@ export function createNullSink(): DiskSink {
 async function isFinished(params: OpenFileSinkParams): Promise<boolean> {
   const facts = await stat(params.finalPath).catch(() => null);
   if (facts === null) return false;
-  const same =
-    params.format === 'raw'
-      ? facts.isFile() && facts.size === params.sizeBytes
-      : await isOwnQcow2(params.finalPath, params.sizeBytes);
-  if (same) return true;
+  if (await fileKinds[params.format].isDisk(params.finalPath, params.sizeBytes)) return true;
   throw new AppError({
     code: 'DISK_TARGET_EXISTS',
     message: `open target ${params.finalPath}: a file of that name is there and is no ${params.format} disk of ${params.sizeBytes} bytes`,
@@ -83,7 +105,6 @@ export async function openFileSink(params: OpenFileSinkParams): Promise<OpenedFi
   const folder = path.dirname(params.finalPath);
   await changeFile('make folder', folder, () => mkdir(folder, { recursive: true }));
   const sinkParams: FileSinkParams = { ...params, partialPath: `${params.finalPath}.partial` };
-  const opened =
-    params.format === 'raw' ? await openRawFileSink(sinkParams) : await openQcow2FileSink(sinkParams);
+  const opened = await fileKinds[params.format].open(sinkParams);
   return { ...opened, alreadyFinished: false };
 }

@@ -7,7 +7,7 @@ import { connectNbd, type NbdClient } from '../nbd/client.ts';
 import { createQcow2, publishFile } from '../overlay.ts';
 import { serveNbd, type NbdServer } from '../qemu/nbdServer.ts';
 import type { DiskSink } from '../sink.ts';
-import type { FileSinkParams, PartialFileSink } from './rawFileSink.ts';
+import type { FileSinkParams, PartialFileSink } from './partialSink.ts';
 import { checkSinkRange, createWrittenCells } from './writtenCells.ts';
 
 /** True when the file is a QCOW2 image of this size that needs no other file. */
@@ -77,6 +77,7 @@ export async function openQcow2FileSink(params: FileSinkParams): Promise<Partial
   const sink: DiskSink = {
     alignmentBytes,
     resumable: true,
+    ordered: false,
     write: async (offset, data) => {
       checkSinkRange({ sizeBytes, alignmentBytes }, offset, data.length);
       cells.mark(offset, data.length);

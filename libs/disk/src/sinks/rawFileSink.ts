@@ -5,28 +5,12 @@ import { runProcess } from '@ascend/runtime';
 import { changeFile } from '../fileErrors.ts';
 import { publishFile } from '../overlay.ts';
 import type { DiskSink } from '../sink.ts';
+import type { FileSinkParams, PartialFileSink } from './partialSink.ts';
 import { checkSinkRange, createWrittenCells } from './writtenCells.ts';
 
 const zeroChunk = Buffer.alloc(256 * 1024);
 // Below this a few zero writes cost less than starting a process.
 const punchFromBytes = 4 * 1024 * 1024;
-
-/** Where a file sink writes, and what it becomes. */
-export interface FileSinkParams {
-  readonly partialPath: string;
-  readonly finalPath: string;
-  readonly sizeBytes: number;
-  /** Keep what the partial file holds. */
-  readonly resume: boolean;
-  readonly workDir: string;
-  readonly signal?: AbortSignal;
-}
-
-/** An open file sink; `kept` tells whether it holds what an earlier attempt wrote. */
-export interface PartialFileSink {
-  readonly sink: DiskSink;
-  readonly kept: boolean;
-}
 
 async function writeFully(
   handle: FileHandle,
@@ -104,6 +88,7 @@ export async function openRawFileSink(params: FileSinkParams): Promise<PartialFi
   const sink: DiskSink = {
     alignmentBytes,
     resumable: true,
+    ordered: false,
     write: async (offset, data) => {
       checkSinkRange({ sizeBytes, alignmentBytes }, offset, data.length);
       cells.mark(offset, data.length);
