@@ -46,6 +46,9 @@ xz xz-utils
 lz4 lz4
 bzip2 bzip2
 mcopy mtools
+hivexregedit libwin-hivex-perl
+ntfs-3g ntfs-3g
+bsdtar libarchive-tools
 pgrep procps
 debugfs e2fsprogs
 sfdisk fdisk
@@ -54,11 +57,15 @@ newuidmap uidmap
 ip iproute2
 git git
 npm npm
+openssl openssl
 LIST
   [ "$with_peers" = no ] || cat <<'LIST'
 nbdkit nbdkit
 nbdcopy libnbd-bin
 nbdinfo libnbd-bin
+vhdiinfo libvhdi-utils
+vhdimount libvhdi-utils
+/usr/bin/time time
 LIST
 }
 

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs what the tests need and runs them. Ends with one line: N passed, N failed[, N skipped].
-#   test/run.sh             core: format, lint, types, boundaries, unused code, unit, contract, e2e, kill tests
+# Installs what the tests need and runs them. Ends with one line: N passed, N failed.
+#   test/run.sh             core: format, lint, types, boundaries, unused code, unit, contract, e2e, kill, broken images
 #   test/run.sh --peers     also third-party software of other versions than Debian's (needs Go)
+#   test/run.sh --disks     also the long groups of the disk engine: every source in every format, kill points, broken images
 #   test/run.sh --nightly   also the long groups; they write their RESULTS.md themselves
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-peers=no nightly=no
+peers=no nightly=no disks=no
 for argument in "$@"; do
   case "$argument" in
     --peers) peers=yes ;;
     --nightly) nightly=yes ;;
-    -h | --help) sed -n '2,6p' "$0"; exit 0 ;;
+    --disks) disks=yes ;;
+    -h | --help) sed -n '2,7p' "$0"; exit 0 ;;
     *) echo "test/run.sh: unknown option $argument (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -75,15 +77,16 @@ suite core --project core
 # The pure libs again with coverage and its thresholds; the whole run is not measured, as that changes what processes weigh.
 suite coverage --project core --coverage libs/planner libs/engine
 suite system --project system
+if [ "$disks" = yes ]; then
+  suite disks --project disks
+  suite fuzz --project fuzz
+fi
 if [ "$peers" = yes ]; then
   suite peers --project peers
   suite peers-nats --project 'peers-nats-*'
 fi
 if [ "$nightly" = yes ]; then suite nightly --project nightly; fi
 
-if [ "$skipped" -gt 0 ]; then
-  echo "$passed passed, $failed failed, $skipped skipped"
-else
-  echo "$passed passed, $failed failed"
-fi
+[ "$skipped" -eq 0 ] || echo "skipped, each with its reason above: $skipped"
+echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -54,6 +54,25 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'disks',
+          include: ['test/disks/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fuzz',
+          include: ['test/fuzz/**/*.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],
           exclude: ['test/peers/natsServer.test.ts'],

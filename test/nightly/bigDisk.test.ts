@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,8 +8,9 @@ import { runProcess } from '@ascend/runtime';
 import { z } from 'zod';
 import { imagePath, type BuiltBackup } from '../guests/builtBackup.ts';
 import { microBackup } from '../guests/microGuest.ts';
+import { agentRssMib, peakAgentRssMib } from '../system/agentMemory.ts';
 import { root, startAscend, type AscendSystem } from '../system/ascendSystem.ts';
-import { addMicroBackup, show, startMicro, untilMoving, untilState } from '../system/microRestore.ts';
+import { addMicroBackup, startMicro, untilMoving, untilState } from '../system/microRestore.ts';
 
 const mib = 1024 ** 2;
 const dataDiskBytes = 1.5 * 1024 ** 4;
@@ -35,23 +36,6 @@ function diskPath(disk: z.infer<typeof diskOutputSchema> | undefined): string {
   return join(system.dir, 'disks', `${disk?.ref.name}.qcow2`);
 }
 
-async function rssMib(): Promise<number> {
-  const status = await readFile(`/proc/${system.agentPid()}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) / 1024;
-}
-
-/** Highest resident size of the agent until the restore has ended, sampled five times a second. */
-async function peakRss(id: string): Promise<number> {
-  let peak = 0;
-  let looks = 0;
-  for (;;) {
-    peak = Math.max(peak, await rssMib());
-    await delay(200);
-    looks += 1;
-    if (looks % 10 === 0 && (await show(system, id)).state !== 'running') return peak;
-  }
-}
-
 async function sameAsRestorePoint(diskIndex: number, restoredPath: string): Promise<string> {
   const chain = await openChain({
     rootPath: system.repository,
@@ -68,15 +52,15 @@ async function sameAsRestorePoint(diskIndex: number, restoredPath: string): Prom
 }
 
 it('a VM with a 1.5 TiB sparse disk goes through the whole system, is interrupted and resumed once, with flat memory', async () => {
-  const idle = await rssMib();
+  const idle = await agentRssMib(system);
   const id = await startMicro(system, 'inc2', 'big', ['--bandwidth', '1M']);
   await untilMoving(system, id, 'transfer-disk:1', 2 * mib);
-  const peakBefore = await rssMib();
+  const peakBefore = await agentRssMib(system);
   // Long enough for at least one confirmed offset (every 5 s).
   await delay(8000);
   await system.killAgent();
   await system.startAgent();
-  const peak = Math.max(peakBefore, await peakRss(id));
+  const peak = Math.max(peakBefore, await peakAgentRssMib(system, id));
   const restore = await untilState(system, id, ['completed', 'failed'], 900);
   expect(restore.error).toBeNull();
   const report = restoreReportSchema.parse(await system.json(['restore', 'report', id]));

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sampleCommand } from '@ascend/bus/testing';
 import type { LedgerEntry } from '@ascend/domain';
+import type { StepContext, StepHandler } from '@ascend/steps';
 import { address, createBench, type Bench } from './testing/bench.ts';
 
 let bench: Bench;
@@ -46,6 +47,56 @@ test('a command that comes again after its end is answered again and not run aga
   await bench.until(() => bench.result('op-b') !== undefined, 'the next result');
   expect(await bench.lines()).toEqual(['start op-a from 0', 'end op-a', 'start op-b from 0', 'end op-b']);
   await agent.stop();
+});
+
+test('all operations of an agent share the one cap that it was given', async () => {
+  const caps: StepContext['bandwidth'][] = [];
+  const handler: StepHandler = {
+    kind: 'transfer-disk',
+    run: async ({ bandwidth }) => {
+      caps.push(bandwidth);
+      await Promise.resolve();
+      return {};
+    },
+  };
+  await bench.startHere({ handlers: async () => await Promise.resolve({ 'transfer-disk': handler }) });
+  await bench.command({}, { opId: 'op-a' });
+  await bench.command({}, { opId: 'op-b', jobId: 'job-2' });
+  await bench.until(() => caps.length === 2, 'both operations');
+  expect(caps[0]?.bytesPerSecond).toBe(64 * 1024 ** 2);
+  expect(caps[1]).toBe(caps[0]);
+});
+
+test('caps change while an operation runs: of its restore by request, of the whole agent by hello', async () => {
+  const contexts: StepContext[] = [];
+  const handler: StepHandler = {
+    kind: 'transfer-disk',
+    run: async (context) => {
+      contexts.push(context);
+      if (contexts.length === 1) await bench.until(() => contexts.length > 1, 'the second operation');
+      return {};
+    },
+  };
+  bench.bandwidth.current = { agent: { bytesPerSecond: 32, revision: 1 }, jobs: {} };
+  await bench.startHere({ handlers: async () => await Promise.resolve({ 'transfer-disk': handler }) });
+  await bench.command({}, { opId: 'op-a', bandwidth: { bytesPerSecond: 7, revision: 1 } });
+  await bench.until(() => contexts.length === 1, 'the first operation');
+  const [first] = contexts;
+  expect(first?.bandwidth?.bytesPerSecond).toBe(32);
+  expect(first?.streamBandwidth?.bytesPerSecond).toBe(7);
+  const limit = { jobId: 'job-1', cap: { bytesPerSecond: null, revision: 3 } };
+  expect(await bench.control.request(address, 'limit', limit, { deadlineMs: 2_000 })).toBeNull();
+  expect(first?.streamBandwidth?.bytesPerSecond).toBeNull();
+  // A command that lay on the bus since before the change must not bring the old cap back.
+  await bench.command(
+    {},
+    { opId: 'op-b', stepKey: 'transfer-disk:1', bandwidth: { bytesPerSecond: 7, revision: 1 } },
+  );
+  await bench.until(() => contexts.length === 2, 'the second operation');
+  expect(contexts[1]?.streamBandwidth?.bytesPerSecond).toBeNull();
+  const whole = { jobId: null, cap: { bytesPerSecond: 64, revision: 2 } };
+  await bench.control.request(address, 'limit', whole, { deadlineMs: 2_000 });
+  expect(first?.bandwidth?.bytesPerSecond).toBe(64);
 });
 
 test('a failure arrives with code, hint and details', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { agentInboxPrefix, connectBus, createAgentBus, type BusConnection, type Running } from '@ascend/bus';
 import type { Clock, Logger } from '@ascend/runtime';
 import { suspension } from '@ascend/steps/runner';
+import { createBandwidthCaps } from './bandwidth.ts';
 import type { Config } from './config.ts';
 import { writeCredentials, type Credentials } from './credentials.ts';
 import { openLedger, type OpLedger } from './ledger/ledger.ts';
@@ -51,7 +52,8 @@ async function prepare(params: AgentParams, connection: BusConnection, ledger: O
   const contact = createContact(clock);
   const roots = createRoots(config.repositories);
   const { credentials } = params;
-  const shared = { ledger, bus, contact, credentials, toolbox, roots, workspace, clock, logger };
+  const bandwidth = createBandwidthCaps(config.bandwidthBytesPerSecond);
+  const shared = { ledger, bus, contact, credentials, toolbox, roots, workspace, bandwidth, clock, logger };
   const operations = createOperations({ ...shared, perform: createPerform(shared), suspension });
   return { ...shared, connection, operations };
 }
@@ -60,12 +62,13 @@ type Parts = Awaited<ReturnType<typeof prepare>>;
 
 function startLoops(params: AgentParams, parts: Parts, jwt: CurrentJwt) {
   const { config, clock, logger, toolbox, version } = params;
-  const { bus, connection, contact, ledger, operations, roots } = parts;
+  const { bandwidth, bus, connection, contact, ledger, operations, roots } = parts;
   const openOps = (): readonly string[] => operations.openOps();
   const heartbeats = createHeartbeats({
     version,
     scratchDir: config.scratchDir,
     repositories: config.repositories,
+    configuredBandwidth: config.bandwidthBytesPerSecond,
     capabilities: toolbox.probeHost(config.scratchDir),
     openOps,
     clock,
@@ -81,6 +84,7 @@ function startLoops(params: AgentParams, parts: Parts, jwt: CurrentJwt) {
     heartbeat: async () => await heartbeats.current(),
     apply: (answer) => {
       roots.learn(answer.repositories);
+      if (answer.bandwidth !== undefined) bandwidth.apply(answer.bandwidth);
       operations.apply(answer.ops);
     },
   });

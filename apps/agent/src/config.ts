@@ -1,5 +1,5 @@
 import { isAbsolute, join, normalize } from 'node:path';
-import { isSubjectId } from '@ascend/protocol';
+import { isSubjectId, leastBandwidth } from '@ascend/protocol';
 import { AppError } from '@ascend/errors';
 import { readSetting, type Setting } from '@ascend/runtime';
 
@@ -12,6 +12,8 @@ export interface Config {
   readonly repositories: Readonly<Record<string, string>>;
   /** Operations at once. */
   readonly slots: number;
+  /** Bytes per second that all transfers of this agent may move together; null = no cap. */
+  readonly bandwidthBytesPerSecond: number | null;
   /** Replaces the addresses from the enrolment; empty = those. */
   readonly natsUrls: readonly string[];
   /** CA certificate of the bus; null = the public ones. */
@@ -39,6 +41,14 @@ function parseSlots(text: string): number {
   const slots = Number(text);
   if (!Number.isInteger(slots) || slots < 1 || slots > 64) throw new Error('not 1-64');
   return slots;
+}
+
+function parseBandwidth(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+)([kmg]?)$/i.exec(text) ?? [];
+  const rate = Number(digits) * 1024 ** ['', 'k', 'm', 'g'].indexOf(unit.toLowerCase());
+  if (digits === '' || !Number.isSafeInteger(rate) || rate < leastBandwidth.agent)
+    throw new Error('not 64K or more');
+  return rate;
 }
 
 function parseUrls(text: string): readonly string[] {
@@ -79,6 +89,13 @@ const settings = {
     fallback: 4,
     parse: parseSlots,
   } satisfies Setting<number>,
+  bandwidth: {
+    name: 'ASCEND_AGENT_BANDWIDTH',
+    about:
+      'bytes per second for all transfers together, 64K or more (K, M, G: powers of 1024); unset = no cap',
+    fallback: null,
+    parse: parseBandwidth,
+  } satisfies Setting<number | null>,
   nats: {
     name: 'ASCEND_AGENT_NATS_URLS',
     about: 'comma-separated URLs of the bus; default: those of the enrolment',
@@ -121,6 +138,7 @@ export function readConfig(environment: Readonly<Record<string, string>>): Confi
     scratchDir: scratch === '' ? join(dir, 'scratch') : scratch,
     repositories: readSetting(environment, settings.repositories),
     slots: readSetting(environment, settings.slots),
+    bandwidthBytesPerSecond: readSetting<number | null>(environment, settings.bandwidth),
     natsUrls: readSetting(environment, settings.nats),
     caFile: caFile === '' ? null : caFile,
     logLevel: readSetting(environment, settings.logLevel),

@@ -37,10 +37,20 @@ test('the configuration is read with its defaults', () => {
     scratchDir: '/var/lib/ascend/scratch',
     repositories: { vault: '/backups/', nas: '/mnt/nas' },
     slots: 4,
+    bandwidthBytesPerSecond: null,
     natsUrls: [],
     caFile: null,
     logLevel: 'info',
   });
+});
+
+test.each([
+  ['65536', 65_536],
+  ['50M', 50 * 1024 ** 2],
+  ['1g', 1024 ** 3],
+])('a bandwidth of %s for all transfers together is %i bytes per second', (text, expected) => {
+  const environment = { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_BANDWIDTH: text };
+  expect(readConfig(environment).bandwidthBytesPerSecond).toBe(expected);
 });
 
 test.each([
@@ -51,6 +61,9 @@ test.each([
   ['no slots', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_SLOTS: '0' }],
   ['a wrong address', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_NATS_URLS: 'http://x' }],
   ['a wrong level', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_LOG_LEVEL: 'loud' }],
+  ['a bandwidth that is no size', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_BANDWIDTH: 'fast' }],
+  ['a bandwidth of nothing', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_BANDWIDTH: '0' }],
+  ['a bandwidth that moves no block in time', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_BANDWIDTH: '63K' }],
 ])('a configuration with %s is refused', (_, environment) => {
   expect(() => readConfig(environment)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
 });

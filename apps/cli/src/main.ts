@@ -39,8 +39,15 @@ function findToken(option: string | undefined): Secret {
 }
 
 const interrupted = new AbortController();
-process.once('SIGINT', () => interrupted.abort());
-process.once('SIGTERM', () => interrupted.abort());
+/** The first Ctrl-C ends the work in order, the second one at once. */
+function interrupt(): void {
+  if (interrupted.signal.aborted) process.exit(categoryTraits.cancelled.exitCode);
+  interrupted.abort();
+}
+
+// Danger: these must stay. When nobody listens any more, the library that runs child processes passes the signal on to this process.
+process.on('SIGINT', interrupt);
+process.on('SIGTERM', interrupt);
 
 const program = new Command('ascend')
   .description('Restores any VM backup to any platform and proves that it boots.')

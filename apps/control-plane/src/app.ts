@@ -3,6 +3,7 @@ import { createApi, type Api } from './http/api.ts';
 import { answerErrors, usePipeline, type PipelineDeps } from './http/middleware.ts';
 import { addAgentRoutes, type AgentDeps } from './routes/agents.ts';
 import { addBackupRoutes, type BackupDeps } from './routes/backups.ts';
+import { addBandwidthRoutes, type BandwidthDeps } from './routes/bandwidth.ts';
 import { addCatalogRoutes, type CatalogDeps } from './routes/catalog.ts';
 import { addRepositoryRoutes } from './routes/repositories.ts';
 import { addRestoreEventRoutes, type RestoreEventDeps } from './routes/restoreEvents.ts';
@@ -15,6 +16,7 @@ export type AppDeps = PipelineDeps &
   BackupDeps &
   CatalogDeps &
   AgentDeps &
+  BandwidthDeps &
   TargetDeps &
   RestoreDeps &
   RestoreEventDeps &
@@ -32,6 +34,7 @@ export function createApp(deps: AppDeps): Api {
   addTargetRoutes(api, deps);
   addRestoreRoutes(api, deps);
   addRestoreEventRoutes(api, deps);
+  addBandwidthRoutes(api, deps);
   answerErrors(api, deps.logger);
   return api;
 }

@@ -17,6 +17,7 @@ import {
   type Database,
 } from '@ascend/store';
 import type { AskAgent } from './agents/agentAsk.ts';
+import { createBandwidthDesk } from './agents/bandwidth.ts';
 import { createAskHandlers } from './agents/asks.ts';
 import { enrolAgent } from './agents/enrolment.ts';
 import { createPresence, type Presence } from './agents/presence.ts';
@@ -154,6 +155,13 @@ function appDeps(params: ControlPlaneParams, parts: Parts): AppDeps {
     environment: params.environment,
     plans: parts.plans,
     desk: parts.desk,
+    bandwidth: createBandwidthDesk({
+      db,
+      clock,
+      logger,
+      limit: (address, jobId, cap, deadlineMs) =>
+        bus.request(address, 'limit', { jobId, cap }, { deadlineMs }),
+    }),
     secrets: parts.secrets,
     ask: parts.ask,
     stopping: parts.stopping.signal,

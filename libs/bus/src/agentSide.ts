@@ -98,7 +98,7 @@ function listenForControl(
 }
 
 function serveRequests(connection: BusConnection, address: AgentAddress, handlers: RequestHandlers): Running {
-  const { analyze, inventory, scan } = agentRequests;
+  const { analyze, inventory, scan, limit } = agentRequests;
   const check = agentRequests['check-target'];
   const probe = agentRequests['probe-images'];
   return together([
@@ -107,6 +107,7 @@ function serveRequests(connection: BusConnection, address: AgentAddress, handler
     serveVerb(connection, { address, verb: 'scan', schema: scan }, handlers.scan),
     serveVerb(connection, { address, verb: 'check-target', schema: check }, handlers['check-target']),
     serveVerb(connection, { address, verb: 'probe-images', schema: probe }, handlers['probe-images']),
+    serveVerb(connection, { address, verb: 'limit', schema: limit }, handlers.limit),
   ]);
 }
 

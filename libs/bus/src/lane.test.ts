@@ -28,6 +28,7 @@ function handlers(some: Partial<RequestHandlers>): RequestHandlers {
     scan: unused,
     'check-target': unused,
     'probe-images': unused,
+    limit: unused,
     ...some,
   };
 }

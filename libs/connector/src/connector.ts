@@ -13,7 +13,7 @@ import type {
   VmSpec,
   Firmware,
 } from '@ascend/domain';
-import type { DiskSink } from '@ascend/disk';
+import type { DiskSink, SinkModule } from '@ascend/disk';
 import type { Clock, Logger, Secret } from '@ascend/runtime';
 
 /** A parsed, checked connection of one platform; opaque outside its platform folder. */
@@ -71,6 +71,12 @@ export interface OpenedSink {
   readonly alreadyFinished: boolean;
   /** True when bytes of an earlier attempt are there. False: a checkpoint must not be trusted, the copy starts at zero. */
   readonly kept: boolean;
+  /**
+   * The same sink for a thread of its own. Offered, it is used instead: `sink` is suspended first, without a write, and the module must then
+   * open what was suspended and go on with it (a sink that cannot be suspended must open its place only at its first call). The module
+   * finishes, suspends and aborts as `sink` would. JSON only, and no secret in it.
+   */
+  readonly module?: SinkModule;
 }
 
 /** The VM to create. Powered off; `name` and `tag` decide about adoption. */

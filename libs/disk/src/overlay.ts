@@ -29,7 +29,7 @@ export async function publishFile(partialPath: string, finalPath: string): Promi
  *
  * @throws {AppError} DISK_SPACE_EXHAUSTED, DISK_IO_FAILED, PROCESS_NOT_FOUND
  */
-export async function createQcow2(filePath: string, sizeBytes: number): Promise<void> {
+async function createQcow2(filePath: string, sizeBytes: number): Promise<void> {
   try {
     await runProcess({
       program: 'qemu-img',

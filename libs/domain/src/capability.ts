@@ -32,6 +32,39 @@ export interface PlatformCapabilities {
   readonly rehearsal: boolean;
 }
 
+/** An agent of the target for Windows guests. */
+export interface WindowsAgentNeed {
+  /** Name as in `WindowsFacts.agents`. */
+  readonly name: string;
+  /** Services of it that must start automatically when it is installed. */
+  readonly services: readonly string[];
+  /** Regular expression (anchored, case ignored) of its package's file name, by architecture. */
+  readonly packagePattern: string;
+}
+
+/** What the target's hardware needs inside a Windows guest. */
+export interface WindowsNeeds {
+  /** Drivers that Windows ships and that must start at boot, where the guest has them; one of each group is required. */
+  readonly bootServices: readonly (readonly string[])[];
+  /** Devices without a driver in Windows: hardware ids, one of which a driver package must match. */
+  readonly drivers: readonly {
+    readonly about: string;
+    /** e.g. `PCI\VEN_1AF4&DEV_1001`. */
+    readonly hardwareIds: readonly string[];
+    /** The guest boots from this device. */
+    readonly bootCritical: boolean;
+    /** Services that show that the guest has a driver for it already. */
+    readonly installedServices: readonly string[];
+    /** Oldest Windows build that has a driver of its own; null = none has. */
+    readonly inboxSinceBuild: number | null;
+  }[];
+  /** Services of source platforms that would fail or do harm. */
+  readonly disabledServices: readonly string[];
+  /** 1 = all disks online (OnlineAll); null = leave alone. */
+  readonly sanPolicy: number | null;
+  readonly agent: WindowsAgentNeed | null;
+}
+
 /** What the target's hardware needs inside a guest (DESIGN §9); edits in libs/guest read only this, never a platform name. */
 export interface GuestNeeds {
   /** Kernel modules that must be in every initramfs; a built-in counts as present. */
@@ -43,6 +76,45 @@ export interface GuestNeeds {
   readonly serialConsole: string | null;
   /** `pin-by-mac`: names bound to the MAC. `platform-dhcp`: match any MAC, DHCP (the platform owns the address). */
   readonly networkIdentity: 'pin-by-mac' | 'platform-dhcp';
+  /** Driver names of the network cards as udev sees them, where they differ from the modules' names. */
+  readonly nicDrivers?: readonly string[];
+  /** Modules that no `blacklist` line may keep from loading. */
+  readonly linuxUnblockedModules?: readonly string[];
+  /** Firmware the hardware boots with; absent = any. */
+  readonly firmware?: readonly Firmware[];
+  /** Arguments every kernel command line must have, beside the console. */
+  readonly kernelArguments?: readonly string[];
+  /** Arguments taken off kernel command lines; a name alone (`crashkernel`) takes any value. */
+  readonly unwantedKernelArguments?: readonly string[];
+  /** Guest agents, by the ids of the probe's agent catalogue. */
+  readonly agents?: AgentNeeds;
+  /** cloud-init data sources that work here, best first, as cloud-init spells them. */
+  readonly cloudInitDatasources?: readonly string[];
+  /** `warn-on-system-disk`: swap beside the root is tolerated, but the platform advises against it. */
+  readonly swap?: 'any' | 'warn-on-system-disk';
+  /** Ask a guest with SELinux to label its files anew after edits. Absent = yes. */
+  readonly selinuxRelabel?: boolean;
+  /** A script of the operator may be run at the first boot. Absent = yes. */
+  readonly firstBootSlot?: boolean;
+  /** Absent: this target's Windows needs are not known. */
+  readonly windows?: WindowsNeeds;
+}
+
+/** Which agents of the guest work on the target and which belong to other hypervisors. */
+export interface AgentNeeds {
+  /** Switched on when they are installed. */
+  readonly enable: readonly string[];
+  /** Switched off when they are installed; never uninstalled, so that a way back stays. */
+  readonly disable: readonly string[];
+}
+
+/** The needs of one kind of hardware a platform offers: a VM generation, an instance family, a disk controller. */
+export interface GuestNeedsVariant {
+  /** Stable id, e.g. `gen2`. */
+  readonly id: string;
+  /** Disk buses of the platform that mean this variant; the first is its usual one. */
+  readonly diskBuses: readonly string[];
+  readonly needs: GuestNeeds;
 }
 
 /** All pure data of one platform, as the app's registry hands it to the planner. */

@@ -1,3 +1,4 @@
+import type { LinuxFacts } from './linuxFacts.ts';
 import type { SourceFormat } from './restorePoint.ts';
 import type { Firmware } from './vm.ts';
 
@@ -61,8 +62,12 @@ export interface BootFacts {
   readonly configPaths: readonly string[];
   /** Serial consoles that every kernel command line already has, e.g. `ttyS0`. */
   readonly consoles: readonly string[];
-  /** grub-mkconfig reads `etc/default/grub.d`. */
+  /** Words of the kernel command lines: in all of them, and in any of them. */
+  readonly kernelArguments?: { readonly shared: readonly string[]; readonly some: readonly string[] };
+  /** `etc/default/grub` is there: grub-mkconfig writes the boot loader's file anew from it. */
   readonly grubDefaults: boolean;
+  /** false = the guest's grub-mkconfig does not read `etc/default/grub.d`, only `etc/default/grub`. Absent = it does. */
+  readonly grubDropIns?: boolean;
   /** Mount points the boot needs that are separate file systems, e.g. `/boot`. */
   readonly separateMounts: readonly string[];
   /** Tells which match keys `.link` files understand; null = no systemd. */
@@ -78,6 +83,104 @@ export interface GuestNicFacts {
   readonly addresses: readonly string[];
   /** File that says so, relative to the guest's root. */
   readonly configPath: string;
+  /** Lines of `configPath`, trimmed, that recognise this interface by its MAC: another MAC makes them void. */
+  readonly macLines?: readonly string[];
+}
+
+/** One driver or service entry of one control set. */
+export interface WindowsServiceFacts {
+  readonly name: string;
+  /** 0 boot, 1 system, 2 automatic, 3 on demand, 4 disabled; null = not stored. */
+  readonly start: number | null;
+  /** 1 kernel driver, 2 file system driver, 16/32 service. */
+  readonly type: number | null;
+  /** As stored, with its variables. */
+  readonly imagePath: string | null;
+  readonly group: string | null;
+  /** Has a `StartOverride` key, whose values beat `start`. */
+  readonly startOverride: boolean;
+  /** The driver's file is there; null = not looked for. */
+  readonly filePresent: boolean | null;
+}
+
+/** One `ControlSetNNN`. Only services that matter to a conversion are listed. */
+export interface WindowsControlSetFacts {
+  readonly name: string;
+  readonly services: readonly WindowsServiceFacts[];
+}
+
+/** The addresses of one interface, as the registry holds them. */
+export interface WindowsInterfaceFacts {
+  /** GUID in braces. */
+  readonly id: string;
+  /** The name the user sees, e.g. `Ethernet0`. */
+  readonly name: string | null;
+  /** Lower case with colons; null = this Windows does not store it. */
+  readonly mac: string | null;
+  readonly dhcp: boolean;
+  /** CIDR notation, IPv4. */
+  readonly addresses: readonly string[];
+  readonly gateways: readonly string[];
+  readonly dnsServers: readonly string[];
+}
+
+/** A registry hive file of the guest. */
+export interface WindowsHiveFacts {
+  readonly name: 'SYSTEM' | 'SOFTWARE' | 'DRIVERS';
+  /** Relative to the Windows volume, as spelled there. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** `clean`: flushed. `recovered`: its transaction logs hold the rest. `unrecoverable`: they do not. */
+  readonly state: 'clean' | 'recovered' | 'unrecoverable';
+  /** Has a `DriverDatabase`, which maps hardware to drivers since Windows 8. */
+  readonly driverDatabase: boolean;
+}
+
+/** How the Windows volume was left. null = not looked at. */
+export interface WindowsVolumeFacts {
+  /** The volume waits for a check (chkdsk). */
+  readonly dirty: boolean | null;
+  /** The file system's own log was closed: nothing waits to be replayed. */
+  readonly logClosed: boolean | null;
+  readonly encrypted: boolean;
+  /** On a dynamic disk (LDM). */
+  readonly dynamicDisk: boolean;
+}
+
+/** What an offline look at the registry and files of a Windows shows. */
+export interface WindowsFacts {
+  readonly productName: string | null;
+  readonly edition: string | null;
+  readonly installationType: string | null;
+  /** `6.1`, `6.3`, `10.0` …; null = unknown. */
+  readonly ntVersion: string | null;
+  /** Build number, e.g. 17763. */
+  readonly build: number | null;
+  readonly arch: 'amd64' | 'x86' | 'arm64' | null;
+  /** Folder of the system on its volume, as spelled there, e.g. `Windows`. */
+  readonly systemRoot: string;
+  /** Numbers of the key `Select`; null = not stored. */
+  readonly select: {
+    readonly current: number | null;
+    readonly default: number | null;
+    readonly lastKnownGood: number | null;
+  };
+  readonly controlSets: readonly WindowsControlSetFacts[];
+  readonly hives: readonly WindowsHiveFacts[];
+  /** Installed agents, by the names of the table the probe was given. */
+  readonly agents: readonly string[];
+  /** `hibernated` also after a shutdown with fast start-up. */
+  readonly hibernation: 'none' | 'resumed' | 'hibernated';
+  /** Fast start-up is on: an ordinary shutdown hibernates the kernel. */
+  readonly fastStartup: boolean;
+  readonly volume: WindowsVolumeFacts;
+  readonly interfaces: readonly WindowsInterfaceFacts[];
+  readonly timeZone: string | null;
+  readonly computerName: string | null;
+  /** The SOFTWARE value `DevicePath`, where Windows looks for drivers. */
+  readonly devicePath: string | null;
+  /** Value of partmgr's SAN policy; null = not stored. */
+  readonly sanPolicy: number | null;
 }
 
 /** What is inside the disks. `family: unknown` when no operating system was recognised. */
@@ -102,6 +205,9 @@ export interface GuestFacts {
   readonly volumes?: readonly VolumeFacts[];
   readonly deviceNames?: readonly DeviceNameFacts[];
   readonly boot?: BootFacts;
+  readonly linux?: LinuxFacts;
+  /** Only where a Windows was recognised. */
+  readonly windows?: WindowsFacts;
   /** Reasons why the guest cannot be edited (LUKS, BitLocker, dirty NTFS …) and other remarks. */
   readonly remarks: readonly string[];
 }

@@ -1,5 +1,6 @@
 import { categoryTraits, type ErrorCategory, type RetryAdvice } from './category.ts';
 import { codeRow, type ErrorCode } from './codes.ts';
+import { printable } from './printable.ts';
 
 // Two copies of this module may be loaded (bundle + source), so errors are recognised by brand, not instanceof.
 const brand = Symbol.for('ascend.AppError');
@@ -10,7 +11,7 @@ export type ErrorDetails = Readonly<Record<string, string | number | boolean | n
 /** What is needed to raise an error. */
 export interface AppErrorParams {
   readonly code: ErrorCode;
-  /** Lower case, operation first, numbers inside: "open chain disk-0/inc1.qcow2: backing file … is missing". */
+  /** Lower case, operation first, numbers inside: "open chain disk-0/inc1.qcow2: backing file … is missing". Made printable: names come from strangers. */
   readonly message: string;
   readonly details?: ErrorDetails;
   /** Replaces the default hint of the code table. */
@@ -29,7 +30,7 @@ export class AppError extends Error {
   readonly hint: string;
 
   constructor(params: AppErrorParams) {
-    super(params.message, params.cause === undefined ? undefined : { cause: params.cause });
+    super(printable(params.message), params.cause === undefined ? undefined : { cause: params.cause });
     const row = codeRow(params.code);
     this.name = 'AppError';
     this.code = params.code;

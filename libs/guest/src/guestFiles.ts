@@ -31,6 +31,8 @@ export interface GuestFiles {
   read(path: string, maxBytes: number): Promise<Buffer | null>;
   /** The file in pieces of at most 1 MiB; empty when it is not there. */
   stream(path: string): AsyncIterable<Buffer>;
+  /** Where a symbolic link points, unresolved; null when the path is no link. Absent where a reader cannot tell. */
+  readLink?(path: string): Promise<string | null>;
 }
 
 /** Most bytes a text configuration file of a guest may have. */

@@ -1,11 +1,12 @@
-import { basename, dirname } from 'node:path';
-import { digestDisk, openChain, openFileSink } from '@ascend/disk';
+import { basename, dirname, join } from 'node:path';
+import { digestDisk, fileSinkModule, openChain, openFileSink } from '@ascend/disk';
 import { AppError } from '@ascend/errors';
 import { bytesNeeded, type OpenedSink, type DiskRef, type OpenSinkParams } from '@ascend/connector';
 import type { KvmConnection } from './connection.ts';
 import type { DiskStore } from './diskStore.ts';
 import { assertNotCancelled } from './errors.ts';
 import { readStorage } from './inventory.ts';
+import { diskRecordsFolder } from './naming.ts';
 
 async function assertSpace(params: OpenSinkParams, path: string, heldBytes: number): Promise<void> {
   const { freeBytes } = await readStorage(params.disk.storage, path);
@@ -65,6 +66,14 @@ export async function openDisk(
     alreadyFinished: opened.alreadyFinished,
     // A partial file that was no usable image has been replaced by an empty one: nothing of it is kept.
     kept: opened.alreadyFinished || (before !== null && before === after),
+    module: fileSinkModule({
+      finalPath,
+      format: 'qcow2',
+      sizeBytes: disk.targetSizeBytes,
+      // What was opened above is there now, made anew or kept.
+      resume: true,
+      removeOnAbort: [join(diskRecordsFolder(context.connection.state_dir), `${name}.json`)],
+    }),
   };
 }
 

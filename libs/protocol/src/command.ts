@@ -1,5 +1,6 @@
 import { stepKinds, type LedgerEntry } from '@ascend/domain';
 import { z } from 'zod';
+import { bandwidthCapSchema } from './bandwidth.ts';
 import { planSchema } from './plan.ts';
 
 /** One ledger row as it crosses the bus. */
@@ -42,6 +43,8 @@ export const stepCommandSchema = z.object({
     platform: z.string(),
     connection: z.record(z.string(), z.unknown()),
   }),
+  /** The cap that an operator set for the restore's disk streams, as of dispatch; absent = the plan's policy counts. */
+  bandwidth: bandwidthCapSchema.optional(),
 });
 
 /** A step command after validation. */

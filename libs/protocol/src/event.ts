@@ -85,6 +85,8 @@ export const heartbeatSchema = z.object({
   /** Repository id → root path, as configured on the agent. */
   repositories: z.record(z.string(), z.string()),
   openOps: z.array(z.string()),
+  /** The cap of its own settings in bytes per second, null = none; older agents do not tell. */
+  configuredBandwidth: z.number().nullable().optional(),
   rssBytes: z.number(),
   atMs: z.number(),
 });

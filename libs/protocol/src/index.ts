@@ -1,4 +1,5 @@
 export * from './api/index.ts';
+export * from './bandwidth.ts';
 export * from './command.ts';
 export * from './enrolment.ts';
 export * from './event.ts';

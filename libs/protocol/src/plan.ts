@@ -1,5 +1,6 @@
 import { platformIds, stepKinds, type RestorePlan, type RestorePolicy, type VmSpec } from '@ascend/domain';
 import { z } from 'zod';
+import { leastBandwidth } from './bandwidth.ts';
 
 const bytes = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const index = z.number().int().min(0).max(4096);
@@ -59,7 +60,7 @@ const policyShape = {
   macs: z.record(z.string(), macSchema),
   cpuCount: z.number().int().min(1).max(4096).nullable(),
   memoryBytes: bytes.nullable(),
-  bandwidthBytesPerSecond: bytes.min(1024).nullable(),
+  bandwidthBytesPerSecond: bytes.min(leastBandwidth.restore).nullable(),
 };
 
 /** The filled-in policy of a plan. */

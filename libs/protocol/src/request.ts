@@ -6,6 +6,7 @@ import type {
   TargetFacts,
 } from '@ascend/domain';
 import { z } from 'zod';
+import { limitRequestSchema, type BandwidthOrders } from './bandwidth.ts';
 import { errorSchema, heartbeatSchema } from './event.ts';
 
 const target = z.object({
@@ -32,6 +33,8 @@ export const agentRequests = {
   scan: z.object({ rootPath: z.string() }),
   /** Looks at single image files to be registered. Reply: ScannedImage[]. */
   'probe-images': z.object({ rootPath: z.string(), paths: z.array(z.string()).min(1).max(64) }),
+  /** Changes a bandwidth cap. Reply: null, once it holds for what runs and for what starts later. */
+  limit: limitRequestSchema,
 } as const;
 
 /** The verbs an agent answers. */
@@ -47,6 +50,7 @@ export interface AgentReplies {
   readonly 'check-target': readonly Finding[];
   readonly scan: ScannedRepository;
   readonly 'probe-images': readonly ScannedImage[];
+  readonly limit: null;
 }
 
 /** Requests of an agent to the control plane, by verb. */
@@ -67,10 +71,12 @@ export type ControlRequest<V extends ControlVerb> = z.infer<(typeof controlReque
 
 /** What each verb answers. */
 export interface ControlReplies {
-  /** Per open op what to do with it; plus the repositories and their roots on this agent. */
+  /** Per open op what to do with it; plus the repositories and their roots on this agent, and bandwidth caps. */
   readonly hello: {
     readonly ops: Readonly<Record<string, 'continue' | 'stop' | 'forget'>>;
     readonly repositories: Readonly<Record<string, string>>;
+    /** Absent from an older control plane. */
+    readonly bandwidth?: BandwidthOrders;
   };
   /** base64 of the sealed box. */
   readonly secret: { readonly sealed: string };

@@ -6,6 +6,7 @@ import {
   type StepProgress,
 } from '@ascend/domain';
 import { AppError, hasCode, toAppError } from '@ascend/errors';
+import type { BandwidthLimiter } from '@ascend/disk';
 import type { Clock, Logger } from '@ascend/runtime';
 import { watchForStall, type StallWatch } from './stallWatch.ts';
 import type { StepContext, StepHandler, StepOperation, TargetAccess } from './stepHandler.ts';
@@ -27,6 +28,10 @@ export interface RunOperationParams {
   readonly journal: OperationJournal;
   readonly target: TargetAccess;
   readonly workDir: string;
+  /** The cap of all transfers of this process together; absent = none. */
+  readonly bandwidth?: BandwidthLimiter;
+  /** The cap of this operation's disk stream; absent = the plan's policy. */
+  readonly streamBandwidth?: BandwidthLimiter;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Abort with `suspension` to stop without a result (the process ends); any other reason is a cancel. */
@@ -68,6 +73,8 @@ function createContext(params: RunOperationParams, watch: StallWatch, signal: Ab
     signal,
     workDir: params.workDir,
     target: params.target,
+    ...(params.bandwidth === undefined ? {} : { bandwidth: params.bandwidth }),
+    ...(params.streamBandwidth === undefined ? {} : { streamBandwidth: params.streamBandwidth }),
     report: (progress) => {
       const now = `${progress.phase} ${progress.bytesDone} ${progress.bytesSkipped}`;
       if (now !== seen) watch.alive();

@@ -1,5 +1,6 @@
 import type { GuestNeeds, LedgerEntry, RestorePlan, StepKind, StepProgress } from '@ascend/domain';
 import type { TargetSession } from '@ascend/connector';
+import type { BandwidthLimiter } from '@ascend/disk';
 import type { Clock, Logger } from '@ascend/runtime';
 
 /** The target connection an operation may use; secrets are asked for by name when the session opens (D18). */
@@ -39,6 +40,10 @@ export interface StepContext {
   /** Private folder of this job on this agent; survives attempts, removed by finalize or rollback. */
   readonly workDir: string;
   readonly target: TargetAccess;
+  /** The cap of all transfers of this process together; absent = none. */
+  readonly bandwidth?: BandwidthLimiter;
+  /** The cap of this operation's disk stream, which may change while it runs; absent = the plan's policy, unchanging. */
+  readonly streamBandwidth?: BandwidthLimiter;
   /** Absolute counters; throttled by the receiver. */
   report(progress: Omit<StepProgress, 'stepKey' | 'atMs'>): void;
   /** Stores a resume point; resolves when it is durable on this agent. Only for bytes that are durable at the far side. */

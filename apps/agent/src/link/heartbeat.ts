@@ -24,6 +24,8 @@ export function createHeartbeats(params: {
   readonly version: string;
   readonly scratchDir: string;
   readonly repositories: Readonly<Record<string, string>>;
+  /** Bytes per second, null = no cap. */
+  readonly configuredBandwidth: number | null;
   readonly capabilities: Promise<HostCapabilities>;
   readonly openOps: () => readonly string[];
   readonly clock: Clock;
@@ -40,6 +42,7 @@ export function createHeartbeats(params: {
       capabilities: { ...capabilities, scratchFreeBytes },
       repositories: { ...params.repositories },
       openOps: [...params.openOps()],
+      configuredBandwidth: params.configuredBandwidth,
       rssBytes: process.memoryUsage.rss(),
       atMs: params.clock.now(),
     };

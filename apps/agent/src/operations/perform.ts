@@ -5,6 +5,7 @@ import type { StepCommand } from '@ascend/protocol';
 import type { Clock, Logger } from '@ascend/runtime';
 import type { StepOperation } from '@ascend/steps';
 import { createTargetAccess, runOperation, type OperationJournal } from '@ascend/steps/runner';
+import type { BandwidthCaps } from '../bandwidth.ts';
 import { childWork } from '../childWork.ts';
 import type { Credentials } from '../credentials.ts';
 import type { OpResult } from '../ledger/events.ts';
@@ -25,6 +26,7 @@ export interface PerformDeps {
   readonly toolbox: Toolbox;
   readonly roots: Roots;
   readonly workspace: Workspace;
+  readonly bandwidth: BandwidthCaps;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -100,11 +102,15 @@ async function run(
     gate: async () => await contact.gate(signal),
   });
   const facts = entry === null ? null : (mergeLedger([entry], ledger.resources(jobId))[0] ?? entry);
+  const { policy } = command.plan;
+  const stream = deps.bandwidth.open(jobId, policy.bandwidthBytesPerSecond, command.bandwidth);
   const result = await runOperation({
     operation,
     entry: facts,
     target,
     workDir,
+    bandwidth: deps.bandwidth.all,
+    streamBandwidth: stream.limiter,
     logger,
     clock,
     signal,
@@ -112,7 +118,7 @@ async function run(
     journal: journalOf(ledger, command),
     report: (progress) => bus.publishProgress({ v: 1, jobId, opId, ...progress }),
     workDone: async () => contact.waited() + (await childWork(process.pid)),
-  });
+  }).finally(() => stream.close());
   if (command.kind === 'finalize' || entry !== null) await deps.workspace.dropIfEmpty(jobId);
   return result.type === 'suspended' ? null : result;
 }

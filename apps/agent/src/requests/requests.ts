@@ -4,6 +4,7 @@ import { isAppError, toAppError } from '@ascend/errors';
 import type { AgentRequest } from '@ascend/protocol';
 import type { Clock, Logger } from '@ascend/runtime';
 import { createTargetAccess } from '@ascend/steps/runner';
+import type { BandwidthCaps } from '../bandwidth.ts';
 import type { Credentials } from '../credentials.ts';
 import type { Roots } from '../roots.ts';
 import { createSecretSource } from '../secrets.ts';
@@ -17,6 +18,7 @@ export interface RequestDeps {
   readonly toolbox: Toolbox;
   readonly roots: Roots;
   readonly workspace: Workspace;
+  readonly bandwidth: Pick<BandwidthCaps, 'limitAgent' | 'limitJob'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -61,7 +63,7 @@ function isAboutTarget(thrown: unknown): boolean {
 
 /** What this agent answers on the request lane (D11); heavy code is loaded by the first question that needs it. */
 export function createRequestHandlers(deps: RequestDeps): RequestHandlers {
-  const { toolbox, roots, workspace, logger } = deps;
+  const { bandwidth, toolbox, roots, workspace, logger } = deps;
   return {
     analyze: async ({ knownFingerprint, backupId, rootPath, disks }, signal) => {
       const root = roots.check(rootPath);
@@ -91,5 +93,12 @@ export function createRequestHandlers(deps: RequestDeps): RequestHandlers {
     scan: async ({ rootPath }, signal) => await toolbox.scan({ rootPath: roots.check(rootPath), signal }),
     'probe-images': async ({ rootPath, paths }, signal) =>
       await toolbox.probeImages({ rootPath: roots.check(rootPath), paths, signal }),
+    limit: async ({ jobId, cap }) => {
+      await Promise.resolve();
+      if (jobId === null) bandwidth.limitAgent(cap);
+      else bandwidth.limitJob(jobId, cap);
+      logger.info('bandwidth cap was changed', { jobId, ...cap });
+      return null;
+    },
   };
 }

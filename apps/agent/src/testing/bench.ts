@@ -11,7 +11,7 @@ import {
   type ControlBus,
 } from '@ascend/bus';
 import { sampleCommand, startNatsServer, waitFor, type TestNatsServer } from '@ascend/bus/testing';
-import type { ControlReplies, StepCommand, StepEvent } from '@ascend/protocol';
+import type { BandwidthOrders, ControlReplies, StepCommand, StepEvent } from '@ascend/protocol';
 import { silentLogger, startProcess, systemClock, type RunningProcess } from '@ascend/runtime';
 import { startAgent, type Agent } from '../agent.ts';
 import { readConfig } from '../config.ts';
@@ -32,6 +32,8 @@ export interface Bench {
   readonly hellos: (readonly string[])[];
   /** What `hello` answers per op id; `continue` otherwise. */
   readonly verdicts: Map<string, ControlReplies['hello']['ops'][string]>;
+  /** The caps that `hello` answers; none at first. */
+  readonly bandwidth: { current: BandwidthOrders };
   command(script: Partial<Script>, fields?: Partial<StepCommand>): Promise<StepCommand>;
   startHere(toolbox?: Partial<Toolbox>): Promise<Agent>;
   /** `fake` has the scripted step, `real` is what users start. */
@@ -71,6 +73,7 @@ export async function createBench(): Promise<Bench> {
   const events: StepEvent[] = [];
   const hellos: (readonly string[])[] = [];
   const verdicts: Bench['verdicts'] = new Map();
+  const bandwidth: Bench['bandwidth'] = { current: { agent: null, jobs: {} } };
   const seen = new Set<string>();
   control.consumeEvents(async (event) => {
     if (!seen.has(event.eventId)) events.push(event);
@@ -81,7 +84,7 @@ export async function createBench(): Promise<Bench> {
     hello: async (_from, body) => {
       hellos.push(body.openOps);
       const ops = Object.fromEntries(body.openOps.map((opId) => [opId, verdicts.get(opId) ?? 'continue']));
-      return await Promise.resolve({ ops, repositories: {} });
+      return await Promise.resolve({ ops, repositories: {}, bandwidth: bandwidth.current });
     },
     secret: async (_from, body) => {
       const plain = Buffer.from(`secret of ${body.targetId}/${body.name}`);
@@ -95,7 +98,11 @@ export async function createBench(): Promise<Bench> {
     renew: async () => await Promise.resolve({ jwt }),
   };
   control.answerAsks(answers);
-  const environment = { ASCEND_AGENT_DIR: dir, ASCEND_AGENT_REPOSITORIES: `vault=${dir}/vault` };
+  const environment = {
+    ASCEND_AGENT_DIR: dir,
+    ASCEND_AGENT_REPOSITORIES: `vault=${dir}/vault`,
+    ASCEND_AGENT_BANDWIDTH: '64M',
+  };
   const started: Agent[] = [];
   const processes: RunningProcess[] = [];
   const stepFile = join(dir, 'steps.txt');
@@ -107,6 +114,7 @@ export async function createBench(): Promise<Bench> {
     events,
     hellos,
     verdicts,
+    bandwidth,
     command: async (script, fields = {}) => {
       const command = sampleCommand({
         stepKey: 'transfer-disk:0',

@@ -69,6 +69,19 @@ const sizeUnits: Readonly<Record<string, number>> = {
   t: 1024 ** 4,
 };
 
+/**
+ * Parses a bandwidth in bytes per second as `parseSize` does; `none` is null, no cap.
+ *
+ * @throws {AppError} INPUT_INVALID
+ */
+export function parseBandwidth(text: string): number | null {
+  if (text.trim().toLowerCase() === 'none') return null;
+  const rate = parseSize('bandwidth', text);
+  if (rate > 0) return rate;
+  const message = 'read --bandwidth: nothing can be moved with 0 bytes per second; none is no cap';
+  throw new AppError({ code: 'INPUT_INVALID', message });
+}
+
 /** Parses `512M`, `4G`, `1.5T` (powers of 1024) into bytes. @throws {AppError} INPUT_INVALID */
 export function parseSize(name: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text.trim());

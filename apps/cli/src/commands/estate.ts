@@ -1,4 +1,5 @@
 import {
+  agentLimitSchema,
   agentListSchema,
   enrollmentTokenSchema,
   repositoryListSchema,
@@ -7,8 +8,9 @@ import {
   siteSchema,
 } from '@ascend/protocol';
 import type { Command } from 'commander';
+import { formatAgentLimit, formatCap } from '../output/bandwidth.ts';
 import { formatBytes, formatTable } from '../output/format.ts';
-import { collect, parsePairs, readAnswer, type CommandContext } from './context.ts';
+import { collect, parseBandwidth, parsePairs, readAnswer, type CommandContext } from './context.ts';
 
 type Run = (work: (context: CommandContext) => Promise<void>) => Promise<void>;
 
@@ -75,10 +77,32 @@ async function listAgents(context: CommandContext): Promise<void> {
     agent.capabilities?.qemu_version ?? '-',
     agent.capabilities === null ? '-' : agent.capabilities.kvm_works ? 'kvm' : 'tcg',
     agent.capabilities === null ? '-' : formatBytes(agent.capabilities.scratch_free_bytes),
+    formatCap(agent.bandwidth.bytes_per_second),
     agent.last_seen_at ?? 'never',
   ]);
-  const headings = ['AGENT', 'SITE', 'STATE', 'VERSION', 'QEMU', 'ACCEL', 'SCRATCH FREE', 'LAST SEEN'];
+  const headings = [
+    'AGENT',
+    'SITE',
+    'STATE',
+    'VERSION',
+    'QEMU',
+    'ACCEL',
+    'SCRATCH FREE',
+    'BANDWIDTH',
+    'LAST SEEN',
+  ];
   context.output.result(answer, formatTable(headings, rows));
+}
+
+async function limitAgent(
+  context: CommandContext,
+  id: string,
+  options: { bandwidth: string },
+): Promise<void> {
+  const path = `/agents/${encodeURIComponent(id)}/bandwidth`;
+  const body = { bytes_per_second: parseBandwidth(options.bandwidth) };
+  const limited = readAnswer(agentLimitSchema, await context.api.put(path, body));
+  context.output.result(limited, formatAgentLimit(limited));
 }
 
 async function enroll(context: CommandContext, site: string, options: { ttl?: string }): Promise<void> {
@@ -100,6 +124,13 @@ export function addAgents(program: Command, run: Run): void {
     .command('list')
     .description('list agents with what they were seen to be able to do')
     .action(() => run(listAgents));
+  agent
+    .command('limit <agent>')
+    .description('change what all transfers of an agent together may move, at once and also while they run')
+    .requiredOption('--bandwidth <size|none>', 'bytes per second, e.g. 200M, 64K or more; none = no cap')
+    .action((id: string, options: { bandwidth: string }) =>
+      run((context) => limitAgent(context, id, options)),
+    );
   agent
     .command('enroll <site>')
     .description('make a one-time token with which one new agent of this site may enrol')

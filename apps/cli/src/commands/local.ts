@@ -9,6 +9,8 @@ import { formatPlan } from '../output/plan.ts';
 import { createLocalView, formatLocalJob } from '../output/localView.ts';
 import { readJsonFile } from './backups.ts';
 import type { CommandContext } from './context.ts';
+import { addLocalExport } from './localExport.ts';
+import { addLocalInspect } from './localInspect.ts';
 import { addPolicyOptions, policyOf, type PolicyOptions } from './restores.ts';
 
 interface LocalRestoreOptions extends PolicyOptions {
@@ -86,6 +88,8 @@ export function addLocal(
   run: (work: (context: CommandContext) => Promise<void>) => Promise<void>,
 ): void {
   const local = program.command('local').description('work without control plane, database and bus');
+  addLocalExport(local, run);
+  addLocalInspect(local, run);
   addPolicyOptions(
     local
       .command('restore <folder|file...>')

@@ -2,17 +2,27 @@ import { writeFileSync } from 'node:fs';
 import { AppError } from '@ascend/errors';
 import {
   apiPlanSchema,
+  restoreLimitSchema,
   restoreListSchema,
   restoreReportSchema,
   restoreSchema,
   type ApiPlan,
 } from '@ascend/protocol';
 import type { Command } from 'commander';
+import { formatRestoreLimit } from '../output/bandwidth.ts';
 import { formatTable } from '../output/format.ts';
 import { formatPlan } from '../output/plan.ts';
 import { formatReport, formatRestore } from '../output/restore.ts';
 import { readJsonFile } from './backups.ts';
-import { collect, parsePairs, parseSize, parseWhole, readAnswer, type CommandContext } from './context.ts';
+import {
+  collect,
+  parseBandwidth,
+  parsePairs,
+  parseSize,
+  parseWhole,
+  readAnswer,
+  type CommandContext,
+} from './context.ts';
 import { watchRestore } from './watch.ts';
 
 type Run = (work: (context: CommandContext) => Promise<void>) => Promise<void>;
@@ -183,6 +193,13 @@ async function order(
   else context.output.result(restore, `${verb} asked for restore ${id}; it is ${restore.state}`);
 }
 
+async function limit(context: CommandContext, id: string, options: { bandwidth: string }): Promise<void> {
+  const path = `/restores/${encodeURIComponent(id)}/bandwidth`;
+  const body = { bytes_per_second: parseBandwidth(options.bandwidth) };
+  const limited = readAnswer(restoreLimitSchema, await context.api.post(path, body));
+  context.output.result(limited, formatRestoreLimit(limited));
+}
+
 /** Adds `ascend restore …`. */
 export function addRestores(program: Command, run: Run): void {
   const restore = program.command('restore').description('restore VMs');
@@ -237,6 +254,11 @@ function addOrders(restore: Command, run: Run): void {
   simple('rollback', 'remove everything this restore created on the target, and wait until it is gone');
   simple('pause', 'start no new step');
   simple('resume', 'go on after pause');
+  restore
+    .command('limit <restore>')
+    .description('change what each disk of a restore may move, at once and also while it runs')
+    .requiredOption('--bandwidth <size|none>', 'bytes per second, e.g. 50M, 1K or more; none = no cap')
+    .action((id: string, options: { bandwidth: string }) => run((context) => limit(context, id, options)));
   restore
     .command('cancel <restore>')
     .description('stop; what was created stays and can be rolled back later')

@@ -1,3 +1,5 @@
+import { printable } from '@ascend/errors';
+
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Bytes in the largest unit that keeps the number at or above 1, three significant digits: `1.50 GiB`. */
@@ -30,9 +32,9 @@ export function formatBar(done: number, total: number, width: number): string {
   return `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
 
-/** Columns padded to the widest cell; the last column is left ragged. */
+/** Columns padded to the widest cell; the last column is left ragged. A cell is one line, whatever name stands in it. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows];
+  const all = [headings, ...rows].map((row) => row.map(printable));
   const widths = headings.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
     .map((row) =>

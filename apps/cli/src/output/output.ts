@@ -1,4 +1,4 @@
-import { categoryTraits, toAppError, serializeError } from '@ascend/errors';
+import { categoryTraits, printable, toAppError, serializeError } from '@ascend/errors';
 
 /** Where a command writes: results to standard output, everything else to standard error. */
 export interface Output {
@@ -11,6 +11,20 @@ export interface Output {
   note(text: string): void;
 }
 
+/** Text of several lines for a terminal: names in it may be hostile. What holds such a name on one line makes it printable itself. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** JSON in which nothing is left that a terminal obeys; the value is the same. */
+export function terminalJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    [...Array(found.length).keys()]
+      .map((index) => `\\u${found.charCodeAt(index).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}
+
 function write(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -19,10 +33,10 @@ function write(text: string): void {
 export function createOutput(json: boolean): Output {
   return {
     json,
-    result: (value, text) => write(json ? JSON.stringify(value, null, 2) : text),
-    line: (value, text) => write(json ? JSON.stringify(value) : text),
+    result: (value, text) => write(json ? terminalJson(value, 2) : printableLines(text)),
+    line: (value, text) => write(json ? terminalJson(value) : printableLines(text)),
     note: (text) => {
-      if (!json) process.stderr.write(`${text}\n`);
+      if (!json) process.stderr.write(`${printableLines(text)}\n`);
     },
   };
 }
@@ -31,12 +45,12 @@ export function createOutput(json: boolean): Output {
 export function printError(error: unknown, json: boolean): number {
   const known = toAppError(error, 'ascend');
   if (json) {
-    process.stderr.write(`${JSON.stringify({ error: serializeError(known) })}\n`);
+    process.stderr.write(`${terminalJson({ error: serializeError(known) })}\n`);
   } else {
     process.stderr.write(`error: ${known.message}\n  code: ${known.code}\n`);
     for (const [key, value] of Object.entries(known.details)) {
       const text = String(Array.isArray(value) ? value.join(' ') : value);
-      if (text !== '') process.stderr.write(`  ${key}: ${text.replaceAll('\n', '\n    ')}\n`);
+      if (text !== '') process.stderr.write(`  ${key}: ${printableLines(text).replaceAll('\n', '\n    ')}\n`);
     }
     process.stderr.write(`  what to do: ${known.hint}\n`);
   }

@@ -1,3 +1,4 @@
+import { printable } from '@ascend/errors';
 import { stepProgressSchema, type Restore } from '@ascend/protocol';
 import { formatBar, formatBytes, formatDuration } from './format.ts';
 import { createRateMeter, type RateMeter } from './rate.ts';
@@ -44,7 +45,7 @@ function readCounters(data: unknown): { key: string; atMs: number; counters: Cou
 
 /** One step as a line: state, bar, bytes, rate, time left. */
 function formatStep(step: ShownStep, counters: Counters | undefined, meter: RateMeter | undefined): string {
-  const name = step.key.padEnd(18);
+  const name = printable(step.key).padEnd(18);
   const sign = signs[step.state] ?? '?';
   const attempt = step.attempt > 1 ? ` (attempt ${step.attempt})` : '';
   if (step.state !== 'running' || counters === undefined) return `${sign} ${name} ${step.state}${attempt}`;

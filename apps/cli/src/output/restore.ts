@@ -1,4 +1,5 @@
 import type { Restore, RestoreReport } from '@ascend/protocol';
+import { formatRestoreCaps } from './bandwidth.ts';
 import { formatDuration, formatTable } from './format.ts';
 import { formatFindings } from './findings.ts';
 
@@ -18,6 +19,7 @@ export function formatRestore(restore: Restore): string {
   ]);
   const lines = [
     `restore ${restore.id}: ${restore.status} (${restore.progress_percent.toFixed(0)} %), VM ${restore.target_vm_name ?? '-'} from ${restore.backup_job_id}`,
+    formatRestoreCaps(restore),
     formatTable(['STEP', 'STATE', 'TRY', 'TOOK', 'ERROR'], rows),
   ];
   if (restore.error !== null)

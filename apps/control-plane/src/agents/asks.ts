@@ -2,7 +2,7 @@ import { issueAgentJwt, sealTo, type AskHandlers, type Trust } from '@ascend/bus
 import { AppError, hasCode } from '@ascend/errors';
 import type { AgentAddress } from '@ascend/protocol';
 import type { Clock, Logger } from '@ascend/runtime';
-import { findAttempts, getAgent, getTarget, loadJob, type Session } from '@ascend/store';
+import { findAttempts, getAgent, getTarget, listJobBandwidth, loadJob, type Session } from '@ascend/store';
 import type { RestoreJob } from '@ascend/domain';
 import type { TargetSecrets } from '../secrets/targetSecrets.ts';
 import { agentJwtTtlMs } from './enrolment.ts';
@@ -103,8 +103,12 @@ export function createAskHandlers(deps: AskDeps): AskHandlers {
     hello: async (address, { heartbeat, openOps }) => {
       await deps.presence.note(address, { ...heartbeat, openOps });
       await keepConsumer(address);
-      const { repositories } = await getAgent(deps.db, address.agentId);
-      return { ops: await verdicts(deps, address, openOps), repositories };
+      const { repositories, bandwidth } = await getAgent(deps.db, address.agentId);
+      return {
+        ops: await verdicts(deps, address, openOps),
+        repositories,
+        bandwidth: { agent: bandwidth, jobs: await listJobBandwidth(deps.db, address.agentId) },
+      };
     },
     secret: async (address, request) => ({ sealed: await sealedSecret(deps, address, request) }),
     renew: async (address) => {

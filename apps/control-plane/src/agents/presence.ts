@@ -46,12 +46,13 @@ export function createPresence(deps: {
     note: async (address, heartbeat) => {
       const row = await getAgent(deps.db, address.agentId);
       admit(row, address);
-      const { version, capabilities, openOps, repositories } = heartbeat;
+      const { version, capabilities, openOps, configuredBandwidth, repositories } = heartbeat;
       await noteHeartbeat(deps.db, {
         agentId: address.agentId,
         version,
         capabilities,
         openOps,
+        configuredBandwidth,
         nowMs: deps.clock.now(),
       });
       const unknown = await noteAgentRoots(deps.db, address.agentId, repositories);

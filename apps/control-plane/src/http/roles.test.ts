@@ -11,6 +11,8 @@ test.each([
   ['POST', '/api/v1/targets', 'admin'],
   ['POST', '/api/v1/targets/t1/check', 'operator'],
   ['DELETE', '/api/v1/agents/a1', 'admin'],
+  ['PUT', '/api/v1/agents/a1/bandwidth', 'operator'],
+  ['POST', '/api/v1/restores/r1/bandwidth', 'operator'],
   ['POST', '/api/v1/restores', 'operator'],
   ['POST', '/api/v1/catalog/scan', 'operator'],
   ['POST', '/api/v1/catalog/sync', 'admin'],

@@ -9,8 +9,8 @@ const apiRoot = '/api/v1';
 const adminResources = new Set(['repositories', 'agents', 'sites', 'enrollment-tokens', 'targets', 'tokens']);
 // Reads a file or variable of this machine.
 const adminPaths = new Set(['/api/v1/catalog/sync']);
-// Asking a target how it is changes nothing.
-const operatorExceptions = [/^\/api\/v1\/targets\/[^/]+\/check$/];
+// Asking a target how it is changes nothing; what an agent may move is a matter of the restores that run.
+const operatorExceptions = [/^\/api\/v1\/targets\/[^/]+\/check$/, /^\/api\/v1\/agents\/[^/]+\/bandwidth$/];
 const openPaths = new Set([
   `${apiRoot}/health`,
   `${apiRoot}/ready`,

@@ -118,9 +118,10 @@ async function holdName(tx: Session, job: RestoreJob, nowMs: number): Promise<vo
 async function advance(
   deps: DeskDeps,
   tx: Session,
-  job: RestoreJob,
+  stored: Pick<StoredJob, 'job' | 'bandwidth'>,
   event: JobEvent | null,
 ): Promise<Advance> {
+  const { job, bandwidth } = stored;
   const nowMs = deps.clock.now();
   const applied = event === null ? nothingApplied(job) : applyEvent(job, event, nowMs, deps.random());
   const world = await deps.readWorld(tx, job);
@@ -133,7 +134,7 @@ async function advance(
       isAgentOnline: (agentId) =>
         world.target !== null && world.addressOf(agentId) !== null && world.isOnline(agentId),
     });
-    const context = { nowMs, progress: deps.board.of(job.jobId), ...world };
+    const context = { nowMs, progress: deps.board.of(job.jobId), bandwidth, ...world };
     const prepared = toChange(job, applied.effects, decision, context);
     await releaseSlots(tx, prepared.endedOps);
     const full = await takeKeys(tx, job.jobId, prepared.starts, nowMs);
@@ -182,7 +183,7 @@ async function takeEvent(deps: DeskDeps, event: StepEvent, from: AgentAddress): 
       if (!isFromStepsAgent(stored.job, event, from)) {
         return { ignored: `agent ${from.agentId} does not run step ${event.stepKey}` };
       }
-      const result = await advance(deps, tx, stored.job, event);
+      const result = await advance(deps, tx, stored, event);
       if (result.ignored !== null) return { ignored: result.ignored };
       prepared = result.prepared;
       return result.prepared.change;
@@ -203,7 +204,7 @@ async function change(
     jobId,
     nowMs: deps.clock.now(),
     decide: async (before, tx) => {
-      const result = await advance(deps, tx, before.job, event);
+      const result = await advance(deps, tx, before, event);
       prepared = result.prepared;
       return withEvents(result.prepared.change, first);
     },

@@ -10,7 +10,7 @@ import {
   type EventEffect,
 } from '@ascend/engine';
 import { snakeName, type AgentAddress, type StepCommand } from '@ascend/protocol';
-import type { JobChange } from '@ascend/store';
+import type { JobChange, StoredBandwidth } from '@ascend/store';
 import { estimateEnd } from './estimate.ts';
 
 /** The target as a command carries it; secrets are asked for while the step runs (D18). */
@@ -20,6 +20,8 @@ export type CommandTarget = StepCommand['target'];
 export interface ChangeContext {
   readonly nowMs: number;
   readonly target: CommandTarget | null;
+  /** The cap of disk streams that an operator set; null = as planned. */
+  readonly bandwidth: StoredBandwidth | null;
   addressOf(agentId: string): AgentAddress | null;
   readonly progress: ReadonlyMap<string, StepProgress>;
 }
@@ -56,7 +58,12 @@ export function viewOf(
 }
 
 /** The command of a dispatch: everything the agent needs, nothing secret. */
-function commandOf(job: RestoreJob, dispatch: DispatchEffect, target: CommandTarget): StepCommand {
+function commandOf(
+  job: RestoreJob,
+  dispatch: DispatchEffect,
+  target: CommandTarget,
+  bandwidth: StoredBandwidth | null,
+): StepCommand {
   const planned = job.plan.steps.find((step) => step.key === dispatch.stepKey);
   return {
     v: 1,
@@ -74,6 +81,7 @@ function commandOf(job: RestoreJob, dispatch: DispatchEffect, target: CommandTar
     checkpoint: stepOf(job, dispatch.stepKey).checkpoint,
     ledger: [...job.ledger],
     target,
+    ...(bandwidth === null ? {} : { bandwidth }),
   };
 }
 
@@ -83,7 +91,7 @@ function messagesOf(job: RestoreJob, effects: readonly Effect[], context: Change
     const address = context.addressOf(effect.agentId);
     // The engine dispatches to agents that are online only; those have an address and the target was read with them.
     if (address === null || context.target === null) return [];
-    const payload = commandOf(job, effect, context.target);
+    const payload = commandOf(job, effect, context.target, context.bandwidth);
     return [
       {
         msgId: effect.opId,

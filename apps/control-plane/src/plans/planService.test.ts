@@ -57,6 +57,7 @@ function setUp(part: {
         'check-target': [],
         scan: { contexts: [], skipped: [] },
         'probe-images': [],
+        limit: null,
       };
       return replies[verb];
     },

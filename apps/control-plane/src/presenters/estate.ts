@@ -7,6 +7,7 @@ import {
   type Target,
 } from '@ascend/protocol';
 import type { AgentRow, MadeEnrollmentToken, RepositoryRow, TargetRow } from '@ascend/store';
+import { presentAgentBandwidth } from './bandwidth.ts';
 import { presentTime, presentTimeOrNull } from './time.ts';
 
 /** `GET agents`. */
@@ -21,6 +22,7 @@ export function presentAgent(row: AgentRow, online: boolean): Agent {
     capabilities: row.capabilities === null ? null : toSnake(hostCapabilitiesSchema, row.capabilities),
     repositories: { ...row.repositories },
     targets: [...row.targets],
+    bandwidth: presentAgentBandwidth(row),
   };
 }
 

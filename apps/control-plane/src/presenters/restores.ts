@@ -10,6 +10,7 @@ import {
 import type { z } from 'zod';
 import type { JobSummary, LedgerRow, RestoreRows, StepRow } from '@ascend/store';
 import { presentProgress } from '../events/restoreStream.ts';
+import { presentRestoreBandwidth } from './bandwidth.ts';
 import { presentTimeOrNull } from './time.ts';
 
 /** One line of `GET restores`: every column of `restore_jobs` by its name, then the engine's state. */
@@ -117,6 +118,7 @@ export function presentRestore(rows: RestoreRows, live: ReadonlyMap<string, Step
     error: presentError(rows.job.error),
     bytes_done: sumOf(steps, 'bytes_done'),
     bytes_total: sumOf(steps, 'bytes_total'),
+    bandwidth: presentRestoreBandwidth(rows),
     steps,
     ledger: rows.ledger.map(presentLedgerRow),
     last_event_seq: rows.job.lastEventSeq,

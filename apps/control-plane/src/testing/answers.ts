@@ -26,6 +26,7 @@ export function restoreAnswer(part: Partial<Restore>): Restore {
     error: null,
     bytes_done: 0,
     bytes_total: 0,
+    bandwidth: { bytes_per_second: null, source: 'plan', agents: [] },
     steps: [],
     ledger: [],
     last_event_seq: 0,

@@ -6,6 +6,8 @@ import {
   eventSubject,
   stepEventSchema,
   type AgentAddress,
+  type AgentRequest,
+  type ControlReplies,
   type Heartbeat,
   type StepCommand,
   type StepEvent,
@@ -49,6 +51,11 @@ export interface FakeAgent {
   readonly bus: AgentBus;
   /** Commands in order of arrival, as `<mode> <step key>#<attempt>`. */
   readonly commands: readonly string[];
+  /** Bandwidth caps that came with a command, by its step key, and orders to change one. */
+  readonly caps: { readonly [stepKey: string]: StepCommand['bandwidth'] };
+  readonly limits: readonly AgentRequest<'limit'>[];
+  /** Bandwidth caps that the last `hello` told. */
+  heardCaps(): ControlReplies['hello']['bandwidth'];
   /** Asks `hello` as an agent does on connect. */
   hello(openOps: readonly string[]): Promise<Readonly<Record<string, 'continue' | 'stop' | 'forget'>>>;
   /** Cuts its connection without a word, as a machine that loses power. */
@@ -137,6 +144,9 @@ function createRunner(params: FakeAgentParams, bus: AgentBus, running: Map<strin
 export function startFakeAgent(params: FakeAgentParams): FakeAgent {
   const bus = createAgentBus(params.connection, params.address);
   const commands: string[] = [];
+  const caps: Record<string, StepCommand['bandwidth']> = {};
+  const limits: AgentRequest<'limit'>[] = [];
+  let heardCaps: ControlReplies['hello']['bandwidth'];
   const running = new Map<string, AbortController>();
   const run = createRunner(params, bus, running);
   const beat = (openOps: readonly string[]): Heartbeat => ({
@@ -145,6 +155,7 @@ export function startFakeAgent(params: FakeAgentParams): FakeAgent {
     capabilities: ableHost,
     repositories: params.repositories,
     openOps: [...openOps],
+    configuredBandwidth: 100 * 1024 * 1024,
     rssBytes: 1,
     atMs: params.clock.now(),
   });
@@ -153,6 +164,7 @@ export function startFakeAgent(params: FakeAgentParams): FakeAgent {
     handler: {
       run: async (command) => {
         commands.push(`${command.mode} ${command.stepKey}#${command.attempt}`);
+        caps[command.stepKey] = command.bandwidth;
         await run(command);
       },
       refuse: async (_head, error) => {
@@ -180,16 +192,24 @@ export function startFakeAgent(params: FakeAgentParams): FakeAgent {
         virtualSizeBytes: 2 ** 30,
         backingRelPath: null,
       })),
+    limit: async (order) => {
+      limits.push(order);
+      return null;
+    },
   });
   return {
     bus,
     commands,
+    caps,
+    limits,
+    heardCaps: () => heardCaps,
     hello: async (openOps) => {
       const reply = await bus.ask(
         'hello',
         { heartbeat: beat(openOps), openOps: [...openOps] },
         { deadlineMs: 5_000 },
       );
+      heardCaps = reply.bandwidth;
       return reply.ops;
     },
     kill: async () => {

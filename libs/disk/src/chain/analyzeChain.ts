@@ -6,6 +6,7 @@ import { connectNbd } from '../nbd/client.ts';
 import { serveNbd } from '../qemu/nbdServer.ts';
 import { probeImage } from '../repository/probeImage.ts';
 import { toolError } from '../qemu/qemuError.ts';
+import { errorsOf } from '../source/namedErrors.ts';
 import type { ChainLayer, DiskChain } from './chain.ts';
 import { assertChainUnchanged } from './fingerprint.ts';
 
@@ -101,7 +102,9 @@ export async function analyzeChain(
   for (const layer of chain.layers) {
     remarks.push(...(await checkLayer(layer, params.signal)));
   }
-  const allocatedBytes = await countAllocated(chain, params.workDir, params.signal);
+  const allocatedBytes = await errorsOf(chain).during(() =>
+    countAllocated(chain, params.workDir, params.signal),
+  );
   await assertChainUnchanged(chain);
   return {
     diskIndex: params.diskIndex,

@@ -1,4 +1,14 @@
-import { copyFile, mkdir, open, rename, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { runProcess } from '@ascend/runtime';
 import { expect, test } from 'vitest';
@@ -246,5 +256,75 @@ test('a backing file that is newer or larger than its overlay is a remark', asyn
       'full.qcow2 was changed after inc.qcow2, which stands on it',
       `full.qcow2 is larger than inc.qcow2, which stands on it (${8 * mib} and ${4 * mib} bytes)`,
     ]);
+  });
+});
+
+const descriptor = (line: string): string =>
+  `# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType="twoGbMaxExtentFlat"\n\n${line}\n`;
+
+/** A sparse VMDK extent without capacity, for which the block layer follows the descriptor inside instead. */
+function extentWithDescriptor(text: string): Buffer {
+  const bytes = Buffer.alloc(64 * 1024);
+  bytes.write('KDMV', 0, 'latin1');
+  bytes.writeUInt32LE(1, 4);
+  bytes.writeBigUInt64LE(128n, 20);
+  bytes.writeBigUInt64LE(1n, 28);
+  bytes.writeBigUInt64LE(20n, 36);
+  bytes.writeUInt32LE(512, 44);
+  bytes.write(text, 512, 'latin1');
+  return bytes;
+}
+
+test('a sparse extent whose own descriptor leads out of the repository is refused before any tool opens it', async () => {
+  await withTempFolder(async (folder) => {
+    const root = path.join(folder, 'repository');
+    await mkdir(root);
+    const secret = path.join(folder, 'secret.bin');
+    await writeFile(secret, Buffer.alloc(mib, 0x53));
+    const inner = descriptor(`RW 2048 FLAT "${secret}" 0`);
+    await writeFile(path.join(root, 'extent.vmdk'), extentWithDescriptor(inner));
+    const top = path.join(root, 'disk.vmdk');
+    await writeFile(top, descriptor('RW 2048 SPARSE "extent.vmdk"'));
+    await expect(openChain({ rootPath: root, path: 'disk.vmdk', format: 'vmdk' })).rejects.toMatchObject({
+      code: 'DISK_HEADER_INVALID',
+      message: 'read header extent.vmdk: the capacity is 0',
+    });
+    // It is the danger that it is taken for: the block layer reads the file outside.
+    const served = path.join(folder, 'served.raw');
+    await qemuImg('convert', '-f', 'vmdk', '-O', 'raw', top, served);
+    expect((await readFile(served)).includes('SSSS')).toBe(true);
+  });
+});
+
+test('lines behind a zero byte of a VMDK descriptor do not count, as for the block layer', async () => {
+  await withTempFolder(async (folder) => {
+    await writeFile(path.join(folder, 'flat.bin'), Buffer.alloc(mib));
+    const text = '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="monolithicFlat"\n';
+    const line = 'RW 2048 FLAT "flat.bin" 0\n';
+    await writeFile(path.join(folder, 'disk.vmdk'), `${text}${line}\0${line}`);
+    const chain = await openChain({ rootPath: folder, path: 'disk.vmdk', format: 'vmdk' });
+    expect(chain.virtualSizeBytes).toBe(mib);
+  });
+});
+
+test('a backing name that leads outside is told with the file that holds it, and the folder itself is no backing file', async () => {
+  await withTempFolder(async (folder) => {
+    await makePair(folder, '/etc/hostname');
+    const open = () => openChain({ rootPath: folder, path: 'inc.qcow2', format: 'qcow2' });
+    await expect(open()).rejects.toThrow('find /etc/hostname (named by inc.qcow2): it leads outside');
+    await qemuImg('rebase', '-u', '-f', 'qcow2', '-F', 'qcow2', '-b', '.', path.join(folder, 'inc.qcow2'));
+    await expect(open()).rejects.toMatchObject({ code: 'DISK_BACKING_MISSING' });
+  });
+});
+
+test('a disk above 256 TiB is refused, however small its file', async () => {
+  await withTempFolder(async (folder) => {
+    const file = path.join(folder, 'huge.qcow2');
+    await makeImage({ path: file, format: 'qcow2', sizeBytes: 256 * 1024 ** 4, options: 'cluster_size=2M' });
+    const open = () => openChain({ rootPath: folder, path: 'huge.qcow2', format: 'qcow2' });
+    expect((await open()).virtualSizeBytes).toBe(256 * 1024 ** 4);
+    await patch(file, 24, u64(256n * 1024n ** 4n + 512n));
+    await patch(file, 36, u32(1024));
+    await expect(open()).rejects.toMatchObject({ code: 'DISK_FORMAT_UNSUPPORTED' });
   });
 });

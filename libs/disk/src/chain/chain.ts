@@ -5,6 +5,8 @@ import { AppError } from '@ascend/errors';
 import { openImageFile, type ImageFile } from '../formats/imageFile.ts';
 import { headerError, type ImageHeader } from '../formats/imageHeader.ts';
 import { detectFormat, readImageHeader } from '../formats/readHeader.ts';
+import { readVmdkExtentLines } from '../formats/vmdkHeader.ts';
+import { readVmdkSparseLayout } from '../formats/vmdkLayout.ts';
 import { hashHead } from './fingerprint.ts';
 import { isInside, locate, openRoot, relativeName, type RepositoryRoot } from './locate.ts';
 
@@ -55,8 +57,19 @@ function plainBackingName(name: string, label: string): string {
   });
 }
 
+/** Danger: the block layer believes the header of a sparse extent, which can send it to any file; so it is read here first. */
+async function checkSparseExtent(absPath: string, name: string): Promise<void> {
+  const extent = await openImageFile(absPath, name);
+  try {
+    await readVmdkSparseLayout(extent);
+  } finally {
+    await extent.close();
+  }
+}
+
 async function checkExtents(root: RepositoryRoot, file: ImageFile, header: ImageHeader): Promise<void> {
-  for (const name of header.extentFiles) {
+  if (header.extentFiles.length === 0) return;
+  for (const { kind, fileName: name } of (await readVmdkExtentLines(file)) ?? []) {
     const real = await realpath(path.join(path.dirname(file.absPath), name)).catch(() => null);
     if (real === null) throw headerError(file.label, `its extent ${name} is missing`, 'DISK_BACKING_MISSING');
     if (!isInside(root.real, real)) {
@@ -66,6 +79,7 @@ async function checkExtents(root: RepositoryRoot, file: ImageFile, header: Image
         'DISK_PATH_OUTSIDE_REPOSITORY',
       );
     }
+    if (kind === 'SPARSE') await checkSparseExtent(real, name);
   }
 }
 

@@ -71,10 +71,11 @@ async function exists(absPath: string): Promise<boolean> {
   }
 }
 
-function outsideError(root: RepositoryRoot, recorded: string): AppError {
+function outsideError(root: RepositoryRoot, recorded: string, namedBy: string | null): AppError {
+  const by = namedBy === null ? '' : ` (named by ${relativeName(root, namedBy)})`;
   return new AppError({
     code: 'DISK_PATH_OUTSIDE_REPOSITORY',
-    message: `find ${recorded}: it leads outside the repository ${root.given}`,
+    message: `find ${recorded}${by}: it leads outside the repository ${root.given}`,
     details: { recordedPath: recorded, rootPath: root.given },
   });
 }
@@ -102,9 +103,13 @@ export async function locate(
     } catch {
       continue;
     }
-    if (!isInside(root.real, real)) throw outsideError(root, recorded);
+    if (!isInside(root.real, real)) throw outsideError(root, recorded, namedBy);
+    // The folder itself is no file, whatever names it.
+    if (real === root.real) continue;
     return real;
   }
-  if (leftRoot || (path.isAbsolute(recorded) && (await exists(recorded)))) throw outsideError(root, recorded);
+  if (leftRoot || (path.isAbsolute(recorded) && (await exists(recorded)))) {
+    throw outsideError(root, recorded, namedBy);
+  }
   return null;
 }

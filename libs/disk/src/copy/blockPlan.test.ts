@@ -25,6 +25,13 @@ test('a disk without data is one run of zeros', async () => {
   ]);
 });
 
+test('long zeros come in pieces of 1 TiB, so that none holds up the event loop', async () => {
+  const tib = 1024 ** 4;
+  const hole: Extent = { offsetBytes: 0, lengthBytes: 2 * tib + 512, kind: 'hole' };
+  const runs = await plan([hole], hole.lengthBytes, 64 * kib);
+  expect(runs.map(({ lengthBytes }) => lengthBytes)).toEqual([tib, tib, 512]);
+});
+
 test('data marks the units it touches and nothing else', async () => {
   const data: Extent = { offsetBytes: 3 * blockBytes + 70 * kib, lengthBytes: 512, kind: 'data' };
   expect(await plan([data], 8 * blockBytes, 64 * kib)).toEqual([

@@ -3,6 +3,9 @@ import type { Extent } from '../extent.ts';
 /** Size of a copy block and of a digest block. */
 export const blockBytes = 1024 * 1024;
 
+// Zeros of this length are digested in one turn of the event loop: a tenth of a second.
+const maxZeroBlocks = 1024 * 1024;
+
 /** One piece of work, in disk order: a run of blocks that read as zeros, or one block with data in some of its units. */
 export type PlannedRun =
   | { readonly kind: 'zeros'; readonly offsetBytes: number; readonly lengthBytes: number }
@@ -43,13 +46,10 @@ export async function* planBlocks(
   let current = -1;
   let units = 0;
   function* emit(block: number): Generator<PlannedRun> {
-    if (block > next) {
+    for (; block > next; next = Math.min(block, next + maxZeroBlocks)) {
       const offsetBytes = next * blockBytes;
-      yield {
-        kind: 'zeros',
-        offsetBytes,
-        lengthBytes: Math.min(block * blockBytes, sizeBytes) - offsetBytes,
-      };
+      const end = Math.min(block, next + maxZeroBlocks) * blockBytes;
+      yield { kind: 'zeros', offsetBytes, lengthBytes: Math.min(end, sizeBytes) - offsetBytes };
     }
     if (units !== 0) {
       yield { kind: 'data', offsetBytes: block * blockBytes, lengthBytes: lengthOf(block), units };

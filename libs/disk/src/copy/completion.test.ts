@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createThrottle } from './throttle.ts';
+import { createBandwidthLimiter } from './bandwidth.ts';
 import { blockBytes } from './blockPlan.ts';
 import { blockDigest, createCompletion } from './completion.ts';
 
@@ -57,10 +57,10 @@ test('a throttle lets a rate pass on average and none wait without a cap', async
     },
   };
   const { signal } = new AbortController();
-  const capped = createThrottle(1000, clock);
+  const capped = createBandwidthLimiter(1000, clock);
   for (let index = 0; index < 10; index += 1) await capped.take(500, signal);
   expect(nowMs).toBe(4500);
   nowMs = 0;
-  await createThrottle(null, clock).take(1e12, signal);
+  await createBandwidthLimiter(null, clock).take(1e12, signal);
   expect(nowMs).toBe(0);
 });

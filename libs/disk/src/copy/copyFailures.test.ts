@@ -76,11 +76,15 @@ test.each(['raw', 'qcow2'] as const)(
         (await openFileSink({ finalPath, format, sizeBytes, resume, workDir: folder })).sink;
       const first = await open(false);
       let confirmed = 0;
+      const someConfirmed = Promise.withResolvers<void>();
       const cut = new AppError({ code: 'DISK_IO_FAILED', message: 'the cable is out' });
       const failing: DiskSink = {
         ...first,
         write: async (offset, data) => {
-          if (offset >= 34 * mib && confirmed > 0) throw cut;
+          if (offset >= 34 * mib) {
+            await someConfirmed.promise;
+            throw cut;
+          }
           await first.write(offset, data);
         },
       };
@@ -89,6 +93,7 @@ test.each(['raw', 'qcow2'] as const)(
         await Promise.resolve();
         confirmed = offset;
         offsets.push(offset);
+        if (offset > 0) someConfirmed.resolve();
       };
       await expect(copy(failing, { clock: hastyClock(), onConfirmed })).rejects.toBe(cut);
       await first.suspend();

@@ -48,13 +48,23 @@ export function safeNumber(value: bigint, label: string, what: string): number {
   return Number(value);
 }
 
+// Four times what the largest platforms hold. A few hundred KiB can claim petabytes of nothing, which take hours to walk and to hash.
+const maxVirtualBytes = 256 * 1024 ** 4;
+
 /**
  * A virtual size as the block layer will present it.
  *
- * @throws {AppError} DISK_HEADER_INVALID - zero, or not a multiple of 512
+ * @throws {AppError} DISK_HEADER_INVALID - zero, or not a multiple of 512; DISK_FORMAT_UNSUPPORTED - above 256 TiB
  */
 export function checkedVirtualSize(sizeBytes: number, label: string): number {
   if (sizeBytes <= 0) throw headerError(label, 'the virtual size is 0');
   if (sizeBytes % 512 !== 0) throw headerError(label, `the virtual size ${sizeBytes} is no multiple of 512`);
+  if (sizeBytes > maxVirtualBytes) {
+    throw headerError(
+      label,
+      `the virtual size ${sizeBytes} is above ${maxVirtualBytes}, the most that is read`,
+      'DISK_FORMAT_UNSUPPORTED',
+    );
+  }
   return sizeBytes;
 }

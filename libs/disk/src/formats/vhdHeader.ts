@@ -34,7 +34,18 @@ async function readFooter(file: ByteReader): Promise<Buffer> {
   throw headerError(file.label, 'this is no VHD file', 'DISK_FORMAT_MISMATCH');
 }
 
-async function checkDynamicHeader(file: ByteReader, footer: Buffer, sizeBytes: number): Promise<void> {
+/** Where the block allocation table of a dynamic disk lies, and what it maps. */
+export interface VhdBlockTable {
+  readonly offsetBytes: number;
+  readonly entries: number;
+  readonly blockBytes: number;
+}
+
+async function readDynamicHeader(
+  file: ByteReader,
+  footer: Buffer,
+  sizeBytes: number,
+): Promise<VhdBlockTable> {
   const at = safeNumber(footer.readBigUInt64BE(16), file.label, 'the dynamic header offset');
   const header = await file.readAt(at, 1024);
   if (header.toString('latin1', 0, 8) !== 'cxsparse')
@@ -51,6 +62,7 @@ async function checkDynamicHeader(file: ByteReader, footer: Buffer, sizeBytes: n
   if (tableAt + entries * 4 > file.sizeBytes) {
     throw headerError(file.label, 'the block table ends behind the file', 'DISK_IMAGE_TRUNCATED');
   }
+  return { offsetBytes: tableAt, entries, blockBytes };
 }
 
 /**
@@ -59,6 +71,26 @@ async function checkDynamicHeader(file: ByteReader, footer: Buffer, sizeBytes: n
  * @throws {AppError} DISK_FORMAT_MISMATCH, DISK_HEADER_INVALID, DISK_IMAGE_TRUNCATED; DISK_FORMAT_UNSUPPORTED - a differencing disk
  */
 export async function readVhdHeader(file: ByteReader): Promise<ImageHeader> {
+  const { virtualSizeBytes } = await readVhdLayout(file);
+  return {
+    format: 'vhd',
+    virtualSizeBytes,
+    backing: null,
+    l1: null,
+    clusterBytes: null,
+    extentFiles: [],
+    closedCleanly: true,
+  };
+}
+
+/**
+ * Size and block table of a VHD; no table: a fixed disk, whose data starts at the start of the file.
+ *
+ * @throws {AppError} as `readVhdHeader`
+ */
+export async function readVhdLayout(
+  file: ByteReader,
+): Promise<{ readonly virtualSizeBytes: number; readonly table: VhdBlockTable | null }> {
   const { label } = file;
   const footer = await readFooter(file);
   if (footer.readUInt32BE(64) !== checksumOf(footer))
@@ -72,18 +104,10 @@ export async function readVhdHeader(file: ByteReader): Promise<ImageHeader> {
   const byCurrent =
     sizedByCurrentSize.has(footer.toString('latin1', 28, 32)) || sectors === maxGeometrySectors;
   const virtualSizeBytes = checkedVirtualSize(byCurrent ? current : sectors * 512, label);
-  if (type === 3) await checkDynamicHeader(file, footer, virtualSizeBytes);
-  else if (virtualSizeBytes > file.sizeBytes) {
+  if (type === 3) return { virtualSizeBytes, table: await readDynamicHeader(file, footer, virtualSizeBytes) };
+  if (virtualSizeBytes > file.sizeBytes) {
     const problem = `the disk has ${virtualSizeBytes} bytes, the file ${file.sizeBytes}`;
     throw headerError(label, problem, 'DISK_IMAGE_TRUNCATED');
   }
-  return {
-    format: 'vhd',
-    virtualSizeBytes,
-    backing: null,
-    l1: null,
-    clusterBytes: null,
-    extentFiles: [],
-    closedCleanly: true,
-  };
+  return { virtualSizeBytes, table: null };
 }

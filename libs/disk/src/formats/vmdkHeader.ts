@@ -21,23 +21,33 @@ export function looksLikeVmdk(head: Buffer): boolean {
   );
 }
 
-interface Descriptor {
+/** One line of a descriptor: a run of the disk that lies in a file beside it. */
+export interface VmdkExtentLine {
   readonly sectors: number;
-  readonly files: readonly string[];
+  /** FLAT, VMFS (both plain data) or SPARSE. */
+  readonly kind: string;
+  readonly fileName: string;
+  /** Where plain data starts in the file. */
+  readonly startSector: number;
 }
 
-function readExtentLine(line: string, label: string): { sectors: number; file: string } {
-  const match = /^RW (\d{1,15}) ([A-Z]+) "([^"]+)"(?: \d+)?$/.exec(line);
-  const [, sectors = '', kind = '', file = ''] = match ?? [];
+interface Descriptor {
+  readonly sectors: number;
+  readonly extents: readonly VmdkExtentLine[];
+}
+
+function readExtentLine(line: string, label: string): VmdkExtentLine {
+  const match = /^RW (\d{1,15}) ([A-Z]+) "([^"]+)"(?: (\d{1,15}))?$/.exec(line);
+  const [, sectors = '', kind = '', fileName = '', start = '0'] = match ?? [];
   if (match === null) throw headerError(label, 'an extent line of the descriptor cannot be read');
   if (!readableExtents.has(kind)) {
     throw headerError(label, `extents of kind ${kind} are not read`, 'DISK_FORMAT_UNSUPPORTED');
   }
   // Danger: the block layer follows this name itself; a path or protocol would lead out of the folder.
-  if (/[/\\:]/.test(file) || file === '..' || file.includes('\0')) {
+  if (/[/\\:]/.test(fileName) || fileName === '..' || fileName.includes('\0')) {
     throw headerError(label, 'an extent lies in another folder', 'DISK_PATH_OUTSIDE_REPOSITORY');
   }
-  return { sectors: Number(sectors), file };
+  return { sectors: Number(sectors), kind, fileName, startSector: Number(start) };
 }
 
 function readDescriptor(text: string, label: string): Descriptor {
@@ -53,8 +63,30 @@ function readDescriptor(text: string, label: string): Descriptor {
   const extents = lines.filter((line) => /^RW\b/.test(line)).map((line) => readExtentLine(line, label));
   return {
     sectors: extents.reduce((sum, extent) => sum + extent.sectors, 0),
-    files: extents.map((extent) => extent.file),
+    extents,
   };
+}
+
+async function readDescriptorFile(file: ByteReader): Promise<Descriptor> {
+  const { label } = file;
+  if (file.sizeBytes > maxDescriptorBytes)
+    throw headerError(label, `the descriptor has ${file.sizeBytes} bytes`);
+  const text = (await file.readAt(0, file.sizeBytes)).toString('utf8');
+  // Danger: for the block layer the text ends at a zero byte; lines behind it would show us another disk than it serves.
+  const descriptor = readDescriptor(text.split('\0', 1)[0] ?? '', label);
+  if (descriptor.extents.length === 0) throw headerError(label, 'the descriptor names no extent');
+  return descriptor;
+}
+
+/**
+ * The extents that a text descriptor names, in disk order; null when the file is no text descriptor but holds its data itself.
+ *
+ * @throws {AppError} as `readVmdkHeader`
+ */
+export async function readVmdkExtentLines(file: ByteReader): Promise<readonly VmdkExtentLine[] | null> {
+  const head = await file.readAt(0, Math.min(512, file.sizeBytes));
+  if (head.toString('latin1', 0, 4) === sparseMagic) return null;
+  return (await readDescriptorFile(file)).extents;
 }
 
 async function readSparse(file: ByteReader, head: Buffer): Promise<number> {
@@ -95,12 +127,9 @@ export async function readVmdkHeader(file: ByteReader): Promise<ImageHeader> {
   if (head.toString('latin1', 0, 4) === sparseMagic) {
     sectors = await readSparse(file, head);
   } else {
-    if (file.sizeBytes > maxDescriptorBytes)
-      throw headerError(label, `the descriptor has ${file.sizeBytes} bytes`);
-    const descriptor = readDescriptor((await file.readAt(0, file.sizeBytes)).toString('utf8'), label);
-    if (descriptor.files.length === 0) throw headerError(label, 'the descriptor names no extent');
+    const descriptor = await readDescriptorFile(file);
     sectors = descriptor.sectors;
-    extentFiles = descriptor.files;
+    extentFiles = descriptor.extents.map((extent) => extent.fileName);
   }
   const virtualSizeBytes = checkedVirtualSize(
     safeNumber(BigInt(sectors) * 512n, label, 'the capacity'),

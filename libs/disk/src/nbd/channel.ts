@@ -16,7 +16,10 @@ export interface Channel {
 
 /** How to open a channel. */
 export interface ChannelParams {
-  readonly socketPath: string;
+  /** Where the server listens, as it stands in messages. */
+  readonly label: string;
+  /** Where to connect to; or a connection that is open already, whose bytes are copied once more. */
+  readonly to: net.TcpNetConnectOpts | net.IpcNetConnectOpts | { readonly open: net.Socket };
   /** Silence allowed while bytes are awaited, in ms. */
   readonly silenceMs: number;
   readonly filler: Filler;
@@ -24,12 +27,12 @@ export interface ChannelParams {
   readonly onClosed: (reason: AppError) => void;
 }
 
-function disconnected(socketPath: string, cause?: unknown): AppError {
+function disconnected(label: string, cause?: unknown): AppError {
   const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : 'end of stream';
   return new AppError({
     code: 'DISK_NBD_DISCONNECTED',
     message: `talk to block server: the connection ended (${errno})`,
-    details: { socketPath, errno },
+    details: { server: label, errno },
     ...(cause === undefined ? {} : { cause }),
   });
 }
@@ -42,8 +45,8 @@ function notUnderstood(cause: unknown): AppError {
   });
 }
 
-/** Keeps the buffer that the parser waits for, and how much of it is filled. */
-class Target {
+/** Keeps the buffer that a parser waits for, and how much of it is filled. */
+export class Target {
   #buffer: Uint8Array = new Uint8Array(1);
   #filled = 0;
   readonly #filler: Filler;
@@ -52,11 +55,23 @@ class Target {
     this.#filler = filler;
   }
 
+  /** What is still empty of the buffer that is being filled. */
   rest(): Uint8Array {
     return this.#filled === 0 ? this.#buffer : this.#buffer.subarray(this.#filled);
   }
 
-  /** Takes note of received bytes; asks the parser for the next buffer when this one is full. */
+  /** Copies received bytes to where the parser wants them. */
+  take(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const rest = this.rest();
+      const count = Math.min(rest.length, bytes.length - at);
+      rest.set(bytes.subarray(at, at + count));
+      this.received(count);
+      at += count;
+    }
+  }
+
+  /** Takes note of received bytes; asks the parser for the next buffer when this one is full. @throws what the parser throws */
   received(count: number): void {
     this.#filled += count;
     if (this.#filled >= this.#buffer.length) this.next();
@@ -74,33 +89,42 @@ class Target {
   }
 }
 
-/** Opens a connection on a unix socket and feeds the parser. The socket is refused, cut or silent: `onClosed` tells. */
+/** Opens a connection, or takes an open one, and feeds the parser. It is refused, cut or silent: `onClosed` tells. */
 export function openChannel(params: ChannelParams): Channel {
   const target = new Target(params.filler);
   target.next();
   let reason: AppError | undefined;
   let expecting = false;
-  const socket = net.connect({
-    path: params.socketPath,
-    onread: {
-      buffer: () => target.rest(),
-      callback: (count) => {
-        try {
-          target.received(count);
-        } catch (cause) {
-          destroy(isAppError(cause) ? cause : notUnderstood(cause));
-        }
-        return reason === undefined;
-      },
-    },
-  });
+  const parse = (step: () => void): boolean => {
+    try {
+      step();
+    } catch (cause) {
+      destroy(isAppError(cause) ? cause : notUnderstood(cause));
+    }
+    return reason === undefined;
+  };
+  const socket =
+    'open' in params.to
+      ? params.to.open
+      : net.connect({
+          ...params.to,
+          onread: { buffer: () => target.rest(), callback: (count) => parse(() => target.received(count)) },
+        });
+  if ('open' in params.to) {
+    socket.on('data', (bytes) => parse(() => target.take(bytes)));
+    // Whoever read from it before has paused it.
+    socket.resume();
+  }
   const destroy = (why?: AppError): void => {
-    reason ??= why ?? disconnected(params.socketPath);
+    reason ??= why ?? disconnected(params.label);
     socket.destroy();
   };
-  socket.on('error', (cause) => destroy(disconnected(params.socketPath, cause)));
+  socket.on('error', (cause) => destroy(disconnected(params.label, cause)));
   socket.on('end', () => destroy());
-  socket.on('close', () => params.onClosed((reason ??= disconnected(params.socketPath))));
+  const onClosed = (): void => params.onClosed((reason ??= disconnected(params.label)));
+  // A connection that was handed over may have ended meanwhile.
+  if (socket.closed) process.nextTick(onClosed);
+  else socket.on('close', onClosed);
   socket.setTimeout(params.silenceMs, () => {
     if (!expecting) return;
     const message = `talk to block server: silent for ${params.silenceMs} ms`;

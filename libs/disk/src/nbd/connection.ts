@@ -1,5 +1,6 @@
 import { AppError, isAppError, type ErrorCode } from '@ascend/errors';
 import { openChannel, type Channel, type Filler } from './channel.ts';
+import { labelOf, timedOut, transportTo, type NbdEndpoint } from './endpoint.ts';
 import { chunk, command, encodeRequest, errorName, magic } from './protocol.ts';
 import { handshake, type Handshake, type ExportFacts } from './handshake.ts';
 
@@ -24,8 +25,7 @@ export interface NbdConnection {
 }
 
 /** How to reach an export. */
-export interface ConnectionParams {
-  readonly socketPath: string;
+export interface ConnectionParams extends NbdEndpoint {
   readonly exportName: string;
   /** Also negotiate structured replies and `base:allocation`. */
   readonly withStatus: boolean;
@@ -35,15 +35,22 @@ export interface ConnectionParams {
   readonly signal?: AbortSignal;
 }
 
+/** What a request sends, and where its answer goes. */
+interface RequestBuffers {
+  readonly target?: Uint8Array;
+  readonly data?: Uint8Array;
+  readonly status?: StatusEntry[];
+}
+
 interface Pending {
   readonly name: string;
   readonly offsetBytes: number;
   readonly lengthBytes: number;
   /** Where the data of a read goes. */
   readonly target: Uint8Array | null;
-  status: StatusEntry[];
+  readonly status: StatusEntry[];
   error: AppError | null;
-  readonly resolve: (status: readonly StatusEntry[]) => void;
+  readonly resolve: () => void;
   readonly reject: (error: AppError) => void;
 }
 
@@ -94,8 +101,8 @@ class Transmission {
     name: string,
     offsetBytes: number,
     lengthBytes: number,
-    buffers: { readonly target?: Uint8Array; readonly data?: Uint8Array } = {},
-  ): Promise<readonly StatusEntry[]> {
+    buffers: RequestBuffers = {},
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== null || this.#channel === null) {
         reject(this.#closed ?? protocolError('not connected'));
@@ -109,7 +116,7 @@ class Transmission {
         offsetBytes,
         lengthBytes,
         target,
-        status: [],
+        status: buffers.status ?? [],
         error: null,
         resolve,
         reject,
@@ -150,8 +157,14 @@ class Transmission {
   #settle(cookie: number, pending: Pending): void {
     this.#pending.delete(cookie);
     if (this.#pending.size === 0) this.#channel?.expectBytes(false);
-    if (pending.error === null) pending.resolve(pending.status);
+    if (pending.error === null) pending.resolve();
     else pending.reject(pending.error);
+  }
+
+  /** The last chunk counts; a loop, since an answer has more entries than a call takes arguments. */
+  #takeStatus(pending: Pending, payload: Buffer): void {
+    pending.status.length = 0;
+    for (const entry of readStatusChunk(payload, this.#contextId)) pending.status.push(entry);
   }
 
   *#simple(head: Buffer): Filler {
@@ -176,7 +189,7 @@ class Transmission {
     if ((type & chunk.errorBit) !== 0) {
       if (length < 6) throw protocolError(`an error chunk of ${length} bytes`);
       pending.error = ioError(pending, payload.readUInt32BE(0));
-    } else if (type === chunk.blockStatus) pending.status = readStatusChunk(payload, this.#contextId);
+    } else if (type === chunk.blockStatus) this.#takeStatus(pending, payload);
     else if (type !== chunk.none) throw protocolError(`chunk type ${type}`);
     if ((flags & chunk.doneFlag) !== 0) this.#settle(cookie, pending);
   }
@@ -188,17 +201,15 @@ function wrapConnection(
   channel: Channel,
   gone: Promise<unknown>,
 ) {
-  const call = async (...args: Parameters<Transmission['request']>): Promise<void> => {
-    await transmission.request(...args);
-  };
   const connection: NbdConnection = {
     facts,
-    read: (offset, target) => call(command.read, 'read', offset, target.length, { target }),
-    write: (offset, data) => call(command.write, 'write', offset, data.length, { data }),
-    writeZeroes: (offset, length) => call(command.writeZeroes, 'write zeros', offset, length),
-    flush: () => call(command.flush, 'flush', 0, 0),
+    read: (offset, target) => transmission.request(command.read, 'read', offset, target.length, { target }),
+    write: (offset, data) => transmission.request(command.write, 'write', offset, data.length, { data }),
+    writeZeroes: (offset, length) => transmission.request(command.writeZeroes, 'write zeros', offset, length),
+    flush: () => transmission.request(command.flush, 'flush', 0, 0),
     blockStatus: async (offset, length) => {
-      const status = await transmission.request(command.blockStatus, 'read status of', offset, length);
+      const status: StatusEntry[] = [];
+      await transmission.request(command.blockStatus, 'read status of', offset, length, { status });
       if (status.length === 0) throw protocolError('a status reply without extents');
       return status;
     },
@@ -212,18 +223,25 @@ function wrapConnection(
 }
 
 /**
- * Connects to an export of a block server on a unix socket.
+ * Connects to an export of a block server.
  *
  * @throws {AppError} DISK_NBD_DISCONNECTED - refused or cut; DISK_NBD_TIMEOUT - no handshake in time; DISK_NBD_PROTOCOL - no such
- * export, or not the newstyle protocol; OPERATION_CANCELLED
+ * export, or not the newstyle protocol; DISK_PEER_DENIED - one side wants TLS and the other does not, or the keys differ;
+ * OPERATION_CANCELLED
  */
 export async function openConnection(params: ConnectionParams): Promise<NbdConnection> {
   const transmission = new Transmission();
   const finished = Promise.withResolvers<ExportFacts>();
   const gone = Promise.withResolvers<null>();
-  const opening = handshake(params, (...parts) => channel.send(...parts), finished.resolve);
+  const to = await transportTo(params);
+  const greeting = { ...params, greeted: params.tls !== undefined };
+  // After TLS the client speaks first: while the channel is being made.
+  const early: Uint8Array[] = [];
+  let send = (...parts: readonly Uint8Array[]): void => void early.push(...parts);
+  const opening = handshake(greeting, (...parts) => send(...parts), finished.resolve);
   const channel = openChannel({
-    socketPath: params.socketPath,
+    label: labelOf(params),
+    to,
     silenceMs: params.silenceMs,
     filler: transmission.fill(opening),
     onClosed: (reason) => {
@@ -238,14 +256,12 @@ export async function openConnection(params: ConnectionParams): Promise<NbdConne
       new AppError({ code: 'OPERATION_CANCELLED', message: 'talk to block server: cancelled' }),
     );
   };
+  send = (...parts) => channel.send(...parts);
+  if (early.length > 0) send(...early);
   transmission.attach(channel);
   if (params.signal?.aborted === true) abort();
   params.signal?.addEventListener('abort', abort, { once: true });
-  const deadline = setTimeout(() => {
-    const message = `connect to block server: no handshake in ${params.handshakeTimeoutMs} ms`;
-    const details = { socketPath: params.socketPath, timeoutMs: params.handshakeTimeoutMs };
-    channel.destroy(new AppError({ code: 'DISK_NBD_TIMEOUT', message, details }));
-  }, params.handshakeTimeoutMs);
+  const deadline = setTimeout(() => channel.destroy(timedOut(params)), params.handshakeTimeoutMs);
   try {
     const facts = await finished.promise;
     return wrapConnection(facts, transmission, channel, gone.promise);

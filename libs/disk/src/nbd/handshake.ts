@@ -38,6 +38,14 @@ function* readOptionReply(expected: number): Generator<Uint8Array, OptionReply, 
   return { type: head.readUInt32BE(12), data };
 }
 
+function exportRefused(exportName: string, type: number): AppError {
+  if (type !== optionReply.tlsRequired) {
+    return refuse(`export ${JSON.stringify(exportName)} is refused (0x${type.toString(16)})`);
+  }
+  const message = 'connect to block server: it takes only clients that start TLS';
+  return new AppError({ code: 'DISK_PEER_DENIED', message });
+}
+
 function isRefusal(type: number): boolean {
   return type >= optionReply.errorBit;
 }
@@ -45,10 +53,15 @@ function isRefusal(type: number): boolean {
 /**
  * The fixed newstyle handshake up to NBD_OPT_GO. Sends through `send`, reports once through `onReady`.
  *
- * @throws {AppError} DISK_NBD_PROTOCOL - not newstyle, or the export is not known
+ * @throws {AppError} DISK_NBD_PROTOCOL - not newstyle, or the export is not known; DISK_PEER_DENIED - it wants TLS
  */
 export function handshake(
-  params: { readonly exportName: string; readonly withStatus: boolean },
+  params: {
+    readonly exportName: string;
+    readonly withStatus: boolean;
+    /** The greeting was exchanged before TLS was started. */
+    readonly greeted: boolean;
+  },
   send: (...parts: readonly Uint8Array[]) => void,
   onReady: (facts: ExportFacts) => void,
 ): Handshake {
@@ -81,9 +94,7 @@ export function handshake(
     let facts: ExportFacts | null = null;
     for (;;) {
       const reply = yield* readOptionReply(option.go);
-      if (isRefusal(reply.type)) {
-        throw refuse(`export ${JSON.stringify(params.exportName)} is refused (0x${reply.type.toString(16)})`);
-      }
+      if (isRefusal(reply.type)) throw exportRefused(params.exportName, reply.type);
       if (reply.type === optionReply.info && reply.data.length >= 12 && reply.data.readUInt16BE(0) === 0) {
         const size = reply.data.readBigUInt64BE(2);
         if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw refuse(`an export of ${size} bytes`);
@@ -97,7 +108,7 @@ export function handshake(
 
   return {
     *run() {
-      yield* greet();
+      if (!params.greeted) yield* greet();
       const contextId = params.withStatus ? yield* negotiateStatus() : null;
       const facts = yield* go(contextId);
       onReady(facts);

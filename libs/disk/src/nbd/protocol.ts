@@ -10,10 +10,16 @@ export const magic = {
 } as const;
 
 /** Option numbers of the handshake. */
-export const option = { abort: 2, go: 7, structuredReply: 8, setMetaContext: 10 } as const;
+export const option = { abort: 2, startTls: 5, go: 7, structuredReply: 8, setMetaContext: 10 } as const;
 
 /** Option reply types; errors have the top bit set. */
-export const optionReply = { ack: 1, info: 3, metaContext: 4, errorBit: 0x8000_0000 } as const;
+export const optionReply = {
+  ack: 1,
+  info: 3,
+  metaContext: 4,
+  errorBit: 0x8000_0000,
+  tlsRequired: 0x8000_0005,
+} as const;
 
 /** Commands of the transmission phase. */
 export const command = {

@@ -39,8 +39,8 @@ export interface DaemonParams {
   readonly env?: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly signal?: AbortSignal;
-  /** Asked again and again until true; throws for what can never become ready. */
-  readonly isReady: () => Promise<boolean>;
+  /** Asked again and again until true, with the process id; throws for what can never become ready. */
+  readonly isReady: (pid: number) => Promise<boolean>;
   /** Cleaning up that must happen even when the process died by itself. */
   readonly afterEnd?: () => Promise<void>;
 }
@@ -56,7 +56,7 @@ async function waitUntilReady(process: RunningProcess, params: DaemonParams): Pr
   for (let pause = firstPollMs; ; pause = Math.min(pause * 2, lastPollMs)) {
     if (params.signal?.aborted === true) throw cancelled(params.operation);
     if (ended) throw outputError(params.operation, (await process.ended).stderr, 'DISK_OPEN_FAILED');
-    if (await params.isReady()) return;
+    if (await params.isReady(process.pid)) return;
     if (systemClock.now() > giveUpAt) {
       throw new AppError({
         code: 'DISK_SERVER_FAILED',

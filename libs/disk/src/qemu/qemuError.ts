@@ -5,9 +5,13 @@ const patterns: readonly (readonly [RegExp, ErrorCode])[] = [
   [/failed to execute/i, 'PROCESS_NOT_FOUND'],
   [/Failed to (get|lock)|Is another process using the image/i, 'DISK_SOURCE_BUSY'],
   [/No space left|ENOSPC/i, 'DISK_SPACE_EXHAUSTED'],
+  [/(Disk|Image) size (is )?too large/i, 'DISK_FORMAT_LIMIT'],
   [/log that needs to be replayed/i, 'DISK_IMAGE_DIRTY'],
   [/is corrupt|marked as corrupt|Image is corrupt/i, 'DISK_IMAGE_CORRUPT'],
-  [/fuse: |fusermount|Failed to bind|Cannot allocate memory/i, 'DISK_SERVER_FAILED'],
+  [
+    /fuse: |fusermount|Failed to bind|Failed to find an available port|Cannot allocate memory/i,
+    'DISK_SERVER_FAILED',
+  ],
   [/Permission denied/i, 'DISK_FILE_UNREADABLE'],
   [/No such file or directory/i, 'DISK_FILE_MISSING'],
 ];

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +10,8 @@ import { openFileSink } from './fileSink.ts';
 
 const mib = 1024 * 1024;
 
-describe.each(['raw', 'qcow2'] as const)('file sink %s', (format) => {
+describe.each(['raw', 'qcow2', 'qcow2-zstd'] as const)('file sink %s', (format) => {
+  const driver = format === 'raw' ? 'raw' : 'qcow2';
   const finalOf = (folder: string): string => path.join(folder, 'out', `disk.${format}`);
   const open = async (folder: string, params: { sizeBytes: number; resume: boolean }) =>
     await openFileSink({ ...params, finalPath: finalOf(folder), format, workDir: path.join(folder, 'work') });
@@ -20,7 +22,7 @@ describe.each(['raw', 'qcow2'] as const)('file sink %s', (format) => {
     read: async (folder) => {
       if (!existsSync(finalOf(folder))) return null;
       const rawPath = path.join(folder, 'read.raw');
-      await qemuImg('convert', '-f', format, '-O', 'raw', finalOf(folder), rawPath);
+      await qemuImg('convert', '-f', driver, '-O', 'raw', finalOf(folder), rawPath);
       return await readFile(rawPath);
     },
   });
@@ -34,7 +36,7 @@ describe.each(['raw', 'qcow2'] as const)('file sink %s', (format) => {
       expect(again.alreadyFinished).toBe(true);
       await again.sink.write(0, Buffer.alloc(mib, 6));
       await again.sink.abort();
-      await qemuImg('convert', '-f', format, '-O', 'raw', finalOf(folder), path.join(folder, 'r'));
+      await qemuImg('convert', '-f', driver, '-O', 'raw', finalOf(folder), path.join(folder, 'r'));
       expect((await readFile(path.join(folder, 'r'))).every((byte) => byte === 5)).toBe(true);
     });
   });
@@ -100,7 +102,7 @@ describe.each(['raw', 'qcow2'] as const)('file sink %s', (format) => {
       await runProcess({ program: 'mount', args: ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small] });
       try {
         const { sink } = await open(folder, { sizeBytes: 8 * mib, resume: false });
-        await expect(sink.write(0, Buffer.alloc(4 * mib, 1))).rejects.toMatchObject({
+        await expect(sink.write(0, randomBytes(4 * mib))).rejects.toMatchObject({
           code: 'DISK_SPACE_EXHAUSTED',
         });
         await sink.abort();

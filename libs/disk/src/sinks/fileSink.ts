@@ -1,12 +1,19 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { AppError } from '@ascend/errors';
+import { AppError, hasCode } from '@ascend/errors';
 import { changeFile } from '../fileErrors.ts';
+import { isFinishedQcow2 } from '../qcow2/finishedImage.ts';
+import { openQcow2FileSink, openQcow2ZstdFileSink } from '../qcow2/qcow2FileSink.ts';
 import type { DiskSink } from '../sink.ts';
 import type { DiskSurvey } from '../survey.ts';
-import { isOwnQcow2, openQcow2FileSink } from './qcow2FileSink.ts';
+import { isDynamicVhd, openDynamicVhdSink } from '../vhd/dynamicSink.ts';
+import { isFixedVhd, openFixedVhdSink } from '../vhd/fixedSink.ts';
+import { isVhdx, openVhdxSink } from '../vhdx/vhdxSink.ts';
 import type { FileSinkParams, PartialFileSink } from './partialSink.ts';
 import { openRawFileSink } from './rawFileSink.ts';
+import { isOwnVmdk } from '../vmdk/ownVmdk.ts';
+import { openVmdkFileSink } from '../vmdk/sparseFileSink.ts';
+import { openVmdkStreamFileSink } from '../vmdk/streamFileSink.ts';
 
 /** One kind of disk file: how it is opened, and how a finished one is recognised. */
 interface FileKind {
@@ -16,7 +23,8 @@ interface FileKind {
 }
 
 /** Kinds of disk files that can be written. */
-export type FileFormat = 'raw' | 'qcow2';
+export type FileFormat =
+  'raw' | 'qcow2' | 'qcow2-zstd' | 'vmdk' | 'vmdk-stream' | 'vhd' | 'vhd-fixed' | 'vhdx';
 
 const fileKinds: Readonly<Record<FileFormat, FileKind>> = {
   raw: {
@@ -26,8 +34,34 @@ const fileKinds: Readonly<Record<FileFormat, FileKind>> = {
       return facts.isFile() && facts.size === sizeBytes;
     },
   },
-  qcow2: { open: openQcow2FileSink, isDisk: isOwnQcow2 },
+  vmdk: {
+    open: openVmdkFileSink,
+    isDisk: (filePath, sizeBytes) => isOwnVmdk(filePath, sizeBytes, 'monolithicSparse'),
+  },
+  'vmdk-stream': {
+    open: openVmdkStreamFileSink,
+    isDisk: (filePath, sizeBytes) => isOwnVmdk(filePath, sizeBytes, 'streamOptimized'),
+  },
+  vhd: { open: openDynamicVhdSink, isDisk: isDynamicVhd },
+  'vhd-fixed': { open: openFixedVhdSink, isDisk: isFixedVhd },
+  vhdx: { open: openVhdxSink, isDisk: isVhdx },
+  qcow2: {
+    open: openQcow2FileSink,
+    isDisk: (filePath, sizeBytes) => isFinishedQcow2(filePath, sizeBytes, 'none'),
+  },
+  'qcow2-zstd': {
+    open: openQcow2ZstdFileSink,
+    isDisk: (filePath, sizeBytes) => isFinishedQcow2(filePath, sizeBytes, 'zstd'),
+  },
 };
+
+/** True for a kind of disk file that can be written here. */
+export function isFileFormat(name: string): name is FileFormat {
+  return Object.hasOwn(fileKinds, name);
+}
+
+/** Every kind of disk file that can be written here. */
+export const fileFormats: readonly FileFormat[] = Object.keys(fileKinds).filter(isFileFormat);
 
 /** Which file to write. */
 export interface OpenFileSinkParams {
@@ -41,6 +75,8 @@ export interface OpenFileSinkParams {
   readonly signal?: AbortSignal;
   /** For layouts that depend on how scattered the data is. */
   readonly survey?: DiskSurvey;
+  /** Name that the finished file will have, for formats that record their own; default: that of `finalPath`. */
+  readonly publishedName?: string;
 }
 
 /** A file sink, and what of an earlier attempt it stands on. */
@@ -89,8 +125,8 @@ async function isFinished(params: OpenFileSinkParams): Promise<boolean> {
  * Opens a disk file to write. Deterministic by name: a finished file is adopted, a partial one continued when asked to.
  * Nothing ever stands under the final name but a complete, flushed disk.
  *
- * @throws {AppError} DISK_TARGET_EXISTS, DISK_RANGE_INVALID - a size of 0 or no multiple of 512; DISK_IO_FAILED,
- * DISK_SPACE_EXHAUSTED, DISK_SERVER_FAILED, PROCESS_NOT_FOUND, OPERATION_CANCELLED
+ * @throws {AppError} DISK_TARGET_EXISTS, DISK_RANGE_INVALID - a size of 0 or no multiple of 512; DISK_FORMAT_LIMIT - larger than the
+ * format takes; DISK_IO_FAILED, DISK_SPACE_EXHAUSTED, PROCESS_NOT_FOUND, OPERATION_CANCELLED
  */
 export async function openFileSink(params: OpenFileSinkParams): Promise<OpenedFileSink> {
   const { sizeBytes } = params;
@@ -105,6 +141,12 @@ export async function openFileSink(params: OpenFileSinkParams): Promise<OpenedFi
   const folder = path.dirname(params.finalPath);
   await changeFile('make folder', folder, () => mkdir(folder, { recursive: true }));
   const sinkParams: FileSinkParams = { ...params, partialPath: `${params.finalPath}.partial` };
-  const opened = await fileKinds[params.format].open(sinkParams);
-  return { ...opened, alreadyFinished: false };
+  try {
+    return { ...(await fileKinds[params.format].open(sinkParams)), alreadyFinished: false };
+  } catch (cause) {
+    // Its first tables did not fit: there is no sink yet that could be aborted. On a resume it may hold what was confirmed.
+    const begun = hasCode(cause, 'DISK_SPACE_EXHAUSTED') || hasCode(cause, 'DISK_IO_FAILED');
+    if (begun && !params.resume) await rm(sinkParams.partialPath, { force: true }).catch(() => undefined);
+    throw cause;
+  }
 }

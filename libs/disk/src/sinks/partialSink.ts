@@ -12,6 +12,8 @@ export interface FileSinkParams {
   readonly signal?: AbortSignal;
   /** For layouts that depend on how scattered the data is; without it a format takes its usual layout. */
   readonly survey?: DiskSurvey;
+  /** Name that the finished file will have, for formats that record their own; default: that of `finalPath`. */
+  readonly publishedName?: string;
 }
 
 /** An open file sink; `kept` tells whether it holds what an earlier attempt wrote. */

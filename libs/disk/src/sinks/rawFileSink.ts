@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { hasCode } from '@ascend/errors';
 import { runProcess } from '@ascend/runtime';
+import { createDataWriter, type DataWriter } from '../dataWriter.ts';
 import { changeFile } from '../fileErrors.ts';
 import { publishFile } from '../overlay.ts';
 import type { DiskSink } from '../sink.ts';
@@ -12,22 +13,8 @@ const zeroChunk = Buffer.alloc(256 * 1024);
 // Below this a few zero writes cost less than starting a process.
 const punchFromBytes = 4 * 1024 * 1024;
 
-async function writeFully(
-  handle: FileHandle,
-  filePath: string,
-  offset: number,
-  data: Uint8Array,
-): Promise<void> {
-  await changeFile(`write ${data.length} bytes at ${offset} to`, filePath, async () => {
-    for (let done = 0; done < data.length;) {
-      const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
-      done += bytesWritten;
-    }
-  });
-}
-
 async function zeroRange(
-  handle: FileHandle,
+  writer: DataWriter,
   filePath: string,
   offset: number,
   length: number,
@@ -43,12 +30,7 @@ async function zeroRange(
     }
   }
   for (let at = 0; at < length; at += zeroChunk.length) {
-    await writeFully(
-      handle,
-      filePath,
-      offset + at,
-      zeroChunk.subarray(0, Math.min(zeroChunk.length, length - at)),
-    );
+    await writer.write(offset + at, zeroChunk.subarray(0, Math.min(zeroChunk.length, length - at)));
   }
 }
 
@@ -77,11 +59,13 @@ export async function openRawFileSink(params: FileSinkParams): Promise<PartialFi
   const { partialPath, sizeBytes } = params;
   const alignmentBytes = 512;
   const { handle, keptBytes } = await openPartial(params);
+  const writer = createDataWriter(handle, partialPath);
   const cells = createWrittenCells(sizeBytes);
   cells.mark(0, keptBytes ?? 0);
   let isOpen = true;
   const flush = (): Promise<void> => changeFile('flush', partialPath, () => handle.datasync());
   const close = async (): Promise<void> => {
+    await writer.close();
     if (isOpen) await handle.close();
     isOpen = false;
   };
@@ -92,12 +76,12 @@ export async function openRawFileSink(params: FileSinkParams): Promise<PartialFi
     write: async (offset, data) => {
       checkSinkRange({ sizeBytes, alignmentBytes }, offset, data.length);
       cells.mark(offset, data.length);
-      await writeFully(handle, partialPath, offset, data);
+      await writer.write(offset, data);
     },
     writeZeros: async (offset, length) => {
       checkSinkRange({ sizeBytes, alignmentBytes }, offset, length);
       for (const range of cells.marked(offset, length)) {
-        await zeroRange(handle, partialPath, range.offsetBytes, range.lengthBytes);
+        await zeroRange(writer, partialPath, range.offsetBytes, range.lengthBytes);
       }
     },
     flush,

@@ -1,9 +1,10 @@
 import { AppError } from '@ascend/errors';
-import { imageBlockdev, type DiskImage } from '../blockdev.ts';
+import { imageBlockdev, type Blockdev, type DiskImage } from '../blockdev.ts';
 import { assertChainUnchanged } from '../chain/fingerprint.ts';
 import { connectNbd } from '../nbd/client.ts';
 import { serveNbd } from '../qemu/nbdServer.ts';
 import type { DiskSource } from './diskSource.ts';
+import { errorsOf } from './namedErrors.ts';
 
 /** Which point in time to read. */
 export interface OpenSourceParams {
@@ -14,6 +15,15 @@ export interface OpenSourceParams {
   readonly signal: AbortSignal;
 }
 
+/** Any disk that QEMU can describe, to be served read-only. */
+export interface OpenServedParams extends Omit<OpenSourceParams, 'image'> {
+  readonly blockdev: Blockdev;
+  /** What its header tells; anything else is refused. */
+  readonly sizeBytes: number;
+  /** As for `DiskSource`. */
+  readonly assertUnchanged: () => Promise<void>;
+}
+
 /**
  * Opens a point in time through a private qemu-nbd, read-only. Reads every format that QEMU reads.
  *
@@ -21,9 +31,30 @@ export interface OpenSourceParams {
  * served with another size than its header tells; PROCESS_NOT_FOUND, OPERATION_CANCELLED
  */
 export async function openNbdSource(params: OpenSourceParams): Promise<DiskSource> {
-  const { image, signal } = params;
-  const server = await serveNbd({
+  const naming = errorsOf(params.image.chain);
+  const source = await naming.during(() => openImage(params));
+  return {
+    ...source,
+    extents: (offset, length) => naming.each(source.extents(offset, length)),
+    readInto: (offset, target) => naming.during(() => source.readInto(offset, target)),
+  };
+}
+
+async function openImage({ image, workDir, signal }: OpenSourceParams): Promise<DiskSource> {
+  return await openServedSource({
     blockdev: imageBlockdev(image),
+    sizeBytes: image.chain.virtualSizeBytes,
+    workDir,
+    signal,
+    assertUnchanged: () => assertChainUnchanged(image.chain),
+  });
+}
+
+/** The same for a disk that is no file of its own, such as a member of an archive. @throws {AppError} as `openNbdSource` */
+export async function openServedSource(params: OpenServedParams): Promise<DiskSource> {
+  const { signal, sizeBytes } = params;
+  const server = await serveNbd({
+    blockdev: params.blockdev,
     writable: false,
     connections: 1,
     workDir: params.workDir,
@@ -32,19 +63,19 @@ export async function openNbdSource(params: OpenSourceParams): Promise<DiskSourc
   try {
     const { socketPath, exportName } = server;
     const client = await connectNbd({ socketPath, exportName, signal });
-    if (client.sizeBytes !== image.chain.virtualSizeBytes) {
+    if (client.sizeBytes !== sizeBytes) {
       await client.close();
       throw new AppError({
         code: 'DISK_HEADER_INVALID',
-        message: `open disk: it is served with ${client.sizeBytes} bytes, its header says ${image.chain.virtualSizeBytes}`,
-        details: { servedBytes: client.sizeBytes, headerBytes: image.chain.virtualSizeBytes },
+        message: `open disk: it is served with ${client.sizeBytes} bytes, its header says ${sizeBytes}`,
+        details: { servedBytes: client.sizeBytes, headerBytes: sizeBytes },
       });
     }
     return {
       sizeBytes: client.sizeBytes,
       extents: (offset, length) => client.extents(offset, length),
       readInto: (offset, target) => client.readInto(offset, target),
-      assertUnchanged: () => assertChainUnchanged(image.chain),
+      assertUnchanged: params.assertUnchanged,
       close: async () => {
         await client.close();
         await server.close();

@@ -9,6 +9,8 @@ export interface SinkContractParams {
   readonly open: (folder: string, params: { sizeBytes: number; resume: boolean }) => Promise<DiskSink>;
   /** The finished disk's content; null when nothing stands under its final name. */
   readonly read: (folder: string) => Promise<Buffer | null>;
+  /** The sink takes calls in growing order of offsets only, and cannot go on after a cut. Default false. */
+  readonly ordered?: boolean;
 }
 
 const mib = 1024 * 1024;
@@ -24,18 +26,21 @@ function same(found: Buffer | null, expected: Buffer): boolean {
   return found !== null && found.equals(expected);
 }
 
-function declareContentTests({ name, open, read }: SinkContractParams): void {
+function declareContentTests({ name, open, read, ordered = false }: SinkContractParams): void {
   test(`${name}: what was written is there after finish, all else is zeros`, async () => {
     await withTempFolder(async (folder) => {
       const sink = await open(folder, { sizeBytes, resume: false });
+      expect(sink.ordered).toBe(ordered);
       const tail = sizeBytes - 9 * mib;
-      // Out of order and overlapping in time.
-      await Promise.all([
-        sink.write(9 * mib, filled(tail, 3)),
-        sink.write(4 * mib, filled(mib, 2)),
-        sink.writeZeros(5 * mib, 4 * mib),
-        sink.write(0, filled(mib, 1)),
-      ]);
+      const calls = [
+        () => sink.write(9 * mib, filled(tail, 3)),
+        () => sink.write(4 * mib, filled(mib, 2)),
+        () => sink.writeZeros(5 * mib, 4 * mib),
+        () => sink.write(0, filled(mib, 1)),
+      ];
+      // Overlapping in time, and out of order where that is allowed.
+      const [last, middle, zeros, first] = calls;
+      await Promise.all((ordered ? [first!, middle!, zeros!, last!] : calls).map((call) => call()));
       await sink.finish();
       const expected = Buffer.alloc(sizeBytes);
       expected.fill(1, 0, mib);
@@ -45,7 +50,7 @@ function declareContentTests({ name, open, read }: SinkContractParams): void {
     });
   });
 
-  test(`${name}: the last write or zeroing of a range wins`, async () => {
+  test.skipIf(ordered)(`${name}: the last write or zeroing of a range wins`, async () => {
     await withTempFolder(async (folder) => {
       const sink = await open(folder, { sizeBytes, resume: false });
       await sink.write(0, filled(8 * mib, 1));
@@ -80,7 +85,7 @@ function declareLifeTests({ name, open, read }: SinkContractParams): void {
   test(`${name}: nothing has the final name before finish, and finish may be called twice`, async () => {
     await withTempFolder(async (folder) => {
       const sink = await open(folder, { sizeBytes, resume: false });
-      await sink.write(0, filled(512, 1));
+      await sink.write(0, filled(sink.alignmentBytes, 1));
       await sink.flush();
       expect(await read(folder)).toBeNull();
       await sink.finish();
@@ -92,7 +97,7 @@ function declareLifeTests({ name, open, read }: SinkContractParams): void {
   test(`${name}: abort leaves nothing, and may be called twice`, async () => {
     await withTempFolder(async (folder) => {
       const sink = await open(folder, { sizeBytes, resume: false });
-      await sink.write(0, filled(512, 1));
+      await sink.write(0, filled(sink.alignmentBytes, 1));
       await sink.abort();
       await sink.abort();
       expect(await read(folder)).toBeNull();
@@ -145,8 +150,44 @@ function declareLifeTests({ name, open, read }: SinkContractParams): void {
   });
 }
 
+function declareOrderTests({ name, open, read }: SinkContractParams): void {
+  test(`${name}: going back is refused, and what was written stays`, async () => {
+    await withTempFolder(async (folder) => {
+      const sink = await open(folder, { sizeBytes, resume: false });
+      const code = 'DISK_RANGE_INVALID';
+      await sink.write(mib, filled(mib, 1));
+      await sink.writeZeros(3 * mib, mib);
+      await expect(sink.write(0, filled(mib, 2))).rejects.toMatchObject({ code });
+      await expect(sink.write(3 * mib, filled(mib, 2))).rejects.toMatchObject({ code });
+      await expect(sink.writeZeros(2 * mib, mib)).rejects.toMatchObject({ code });
+      await sink.write(4 * mib, filled(mib, 4));
+      await sink.finish();
+      const expected = Buffer.alloc(sizeBytes);
+      expected.fill(1, mib, 2 * mib);
+      expected.fill(4, 4 * mib, 5 * mib);
+      expect(same(await read(folder), expected)).toBe(true);
+    });
+  });
+
+  test(`${name}: says that it cannot be resumed, and a resume starts at zero`, async () => {
+    await withTempFolder(async (folder) => {
+      const sink = await open(folder, { sizeBytes, resume: false });
+      expect(sink.resumable).toBe(false);
+      await sink.write(0, filled(mib, 1));
+      await sink.suspend();
+      const again = await open(folder, { sizeBytes, resume: true });
+      await again.write(0, filled(mib, 2));
+      await again.finish();
+      const expected = Buffer.alloc(sizeBytes);
+      expected.fill(2, 0, mib);
+      expect(same(await read(folder), expected)).toBe(true);
+    });
+  });
+}
+
 /** Declares the tests that every sink passes: content, order, zeros, names, abort, resume, refusals. */
 export function declareSinkContract(params: SinkContractParams): void {
   declareContentTests(params);
   declareLifeTests(params);
+  if (params.ordered === true) declareOrderTests(params);
 }

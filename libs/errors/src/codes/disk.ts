@@ -127,10 +127,49 @@ export const diskCodes = {
     meaning: 'The block server did not answer in time.',
     hint: 'Check the load and the storage of the machine, then retry.',
   },
+  DISK_STALLED: {
+    category: 'timeout',
+    meaning: 'No byte of a copy moved for the time allowed, although no bandwidth limit held it.',
+    hint: 'The message names the side that hangs: check the storage or the network there, then retry.',
+  },
+  DISK_WORKER_LOST: {
+    category: 'unavailable',
+    meaning: 'The thread that copied a disk ended without a result.',
+    hint: 'Retry: it goes on at the last confirmed offset. If it happens again, look at the memory of the machine and report the cause.',
+  },
+  DISK_PEER_DENIED: {
+    category: 'denied',
+    meaning:
+      'The other side of a disk session has not proved that it holds the key of the session, or its ticket is used up.',
+    hint: 'Start the transfer again, so that both sides get a new ticket; check that nothing between them answers in their place.',
+  },
+  DISK_PEER_UNREACHABLE: {
+    category: 'unavailable',
+    meaning:
+      'The other side of a disk session cannot be reached, or the connection was cut and did not come back in time.',
+    hint: 'Check name, port, firewall and route between the two agents, then retry; let the other side listen if only that way is open.',
+  },
+  DISK_PEER_ENDED: {
+    category: 'unavailable',
+    meaning:
+      'A disk session has ended: its time ran out without a sign of life, or one of its sides ended it.',
+    hint: 'Retry: a new session is opened and the transfer goes on at the last confirmed block.',
+  },
+  DISK_PEER_PROTOCOL: {
+    category: 'internal',
+    meaning:
+      'The other side of a disk session sent something that the protocol does not allow, or data that does not match its checksum.',
+    hint: 'Check that both agents have the same version; report it when it happens again.',
+  },
   DISK_RANGE_INVALID: {
     category: 'invalid',
     meaning: 'A block range lies outside the disk or is not aligned.',
     hint: 'Correct the offset or the length that the message names.',
+  },
+  DISK_FORMAT_LIMIT: {
+    category: 'unsupported',
+    meaning: 'The disk is larger than the format that is to be written can hold.',
+    hint: 'Choose another format: raw and qcow2 have no such limit, vhdx holds 64 TiB.',
   },
   DISK_TARGET_TOO_SMALL: {
     category: 'invalid',
@@ -141,5 +180,65 @@ export const diskCodes = {
     category: 'conflict',
     meaning: 'A file with the name of the target is there and is not what this restore would have made.',
     hint: 'Remove or rename the file, or choose another name.',
+  },
+  DISK_OUTPUT_REFUSED: {
+    category: 'denied',
+    meaning: 'The server that the disk is sent to refuses these credentials.',
+    hint: 'Check the credentials and their rights on the target that the message names.',
+  },
+  DISK_OUTPUT_REJECTED: {
+    category: 'invalid',
+    meaning: 'The server that the disk is sent to does not accept the request.',
+    hint: 'Read its answer in the details; correct the address or the options of the target.',
+  },
+  DISK_OUTPUT_UNAVAILABLE: {
+    category: 'unavailable',
+    meaning: 'The server that the disk is sent to is not reachable, failed or cut the connection.',
+    hint: 'Check the server and the network between, then retry.',
+  },
+  DISK_OUTPUT_TIMEOUT: {
+    category: 'timeout',
+    meaning: 'The server that the disk is sent to did not take data or answer in time.',
+    hint: 'Check the load of the server and the network between, then retry.',
+  },
+  DISK_OUTPUT_UNTRUSTED: {
+    category: 'denied',
+    meaning: 'The certificate of the server that the disk is sent to is not trusted.',
+    hint: 'Give the authority that signed it, or its SHA-256 fingerprint; the check cannot be switched off.',
+  },
+  DISK_OUTPUT_MISMATCH: {
+    category: 'corrupt',
+    meaning: 'What the target holds is not what was sent.',
+    hint: 'Retry from the start; when it happens again, look for a proxy or storage that changes data.',
+  },
+  DISK_STREAM_CORRUPT: {
+    category: 'corrupt',
+    meaning: 'A stream of extents was cut or changed on its way.',
+    hint: 'Send the disk again; what was received is not usable.',
+  },
+  DISK_OVF_INVALID: {
+    category: 'invalid',
+    meaning: 'A VM cannot be described as OVF with these facts.',
+    hint: 'Correct the fact that the message names.',
+  },
+  DISK_TARGET_BUSY: {
+    category: 'unavailable',
+    meaning: 'Another run is writing to the same target.',
+    hint: 'Wait for the other run or stop it, then retry.',
+  },
+  DISK_TARGET_UNSUPPORTED: {
+    category: 'unsupported',
+    meaning: 'This version cannot write a disk in the wanted format or with the wanted engine.',
+    hint: 'Choose another format or engine; the help of the command lists what there is.',
+  },
+  DISK_VERIFY_MISMATCH: {
+    category: 'corrupt',
+    meaning: 'A written disk, read back, is not the disk it was made from.',
+    hint: 'Do not use the target; check memory and storage of the machine, then write it again from the start.',
+  },
+  DISK_DELTA_BASE_MISMATCH: {
+    category: 'conflict',
+    meaning: 'The disk that a delta would be written onto is not the older copy that the delta starts from.',
+    hint: 'Name the point in time that the target really holds, or make a full copy.',
   },
 } as const satisfies CodeTable;

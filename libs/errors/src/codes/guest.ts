@@ -77,6 +77,72 @@ export const guestCodes = {
     meaning: 'A first-boot agent of the guest would write its network configuration anew on the target.',
     hint: 'Nothing to do: the agent is told in the overlay to leave the network alone.',
   },
+  GUEST_FIRMWARE_UNSUPPORTED: {
+    category: 'unsupported',
+    meaning: 'The disks are laid out for a firmware that the target hardware does not have.',
+    hint: 'Choose a VM generation, instance family or target with the firmware of the source VM.',
+  },
+  GUEST_KERNEL_ARGUMENTS_UNFIT: {
+    category: 'unsupported',
+    meaning:
+      'Kernel command lines of the guest lack arguments of the target, or have some that hinder there.',
+    hint: 'Nothing to do where a boot loader configuration was found: they are changed in the overlay.',
+  },
+  GUEST_MODULE_BLOCKED: {
+    category: 'unsupported',
+    meaning: 'The guest is configured not to load a module that the target needs.',
+    hint: 'Nothing to do: the lines are made comments in the overlay.',
+  },
+  GUEST_DEVICE_CACHE_STALE: {
+    category: 'unsupported',
+    meaning: 'The guest remembers the disks of its old hardware and may not accept those of the target.',
+    hint: 'Nothing to do: the file is set aside in the overlay; the guest writes it anew.',
+  },
+  GUEST_SWAP_ON_SYSTEM_DISK: {
+    category: 'unsupported',
+    meaning: 'The guest swaps to its system disk, which the target advises against.',
+    hint: 'It works; move the swap to a local disk of the new VM when its speed matters.',
+  },
+  GUEST_AGENT_FOREIGN: {
+    category: 'unsupported',
+    meaning: 'An agent of another hypervisor or cloud is installed in the guest.',
+    hint: 'Nothing to do: its services are switched off in the overlay; the agent stays installed.',
+  },
+  GUEST_AGENT_OFF: {
+    category: 'unsupported',
+    meaning: "The target's own agent is installed in the guest but switched off.",
+    hint: 'Nothing to do: it is switched on in the overlay.',
+  },
+  GUEST_ADDRESS_FROM_PLATFORM: {
+    category: 'unsupported',
+    meaning: 'The target gives addresses by DHCP, and the guest has static ones.',
+    hint: 'Ask the target for the same private address. The old configuration is kept under /etc/ascend/aside.',
+  },
+  GUEST_DHCP_CLIENT_MISSING: {
+    category: 'unsupported',
+    meaning: 'The guest must ask for its address by DHCP and has no program for it.',
+    hint: 'Install a DHCP client in the source VM and take a new backup, or set the address at the console.',
+  },
+  GUEST_ADDRESS_MOVED: {
+    category: 'unsupported',
+    meaning: 'Addresses of the guest are moved to another network, as asked for.',
+    hint: 'Nothing to do: they are replaced in the overlay, the host part stays.',
+  },
+  GUEST_ADDRESS_RULE_UNUSABLE: {
+    category: 'invalid',
+    meaning: 'A rule that moves addresses to another network cannot be used.',
+    hint: 'Give two networks of the same family and size that overlap no other rule.',
+  },
+  GUEST_RELABEL_NEEDED: {
+    category: 'unsupported',
+    meaning: 'Files of a guest with SELinux were written without labels.',
+    hint: 'Nothing to do: the guest labels its files at the first boot, which takes minutes and one more boot.',
+  },
+  GUEST_FIRST_BOOT_SCRIPT: {
+    category: 'unsupported',
+    meaning: "A script of the operator's is to run at the first boot.",
+    hint: 'Read /var/log/ascend-first-boot.log in the guest to see what it did.',
+  },
   GUEST_EXECUTOR_UNAVAILABLE: {
     category: 'unavailable',
     meaning: 'This machine cannot mount or run a guest in its sandbox.',
@@ -96,5 +162,64 @@ export const guestCodes = {
     category: 'corrupt',
     meaning: 'Reading back the prepared guest did not show what the edits should have left.',
     hint: 'Retry; if it happens again, keep the job report: it lists what was expected and found.',
+  },
+  GUEST_HIVE_CORRUPT: {
+    category: 'corrupt',
+    meaning: 'A registry hive of the guest is damaged or contradicts itself.',
+    hint: 'Choose another restore point, or restore without guest preparation and repair inside the VM.',
+  },
+  GUEST_HIVE_DIRTY: {
+    category: 'unsupported',
+    meaning: 'A registry hive was in use when it was backed up; changes of it lie in its transaction logs.',
+    hint: 'Nothing to do where the logs fit: they are put in place first. Else choose another restore point.',
+  },
+  GUEST_ENCRYPTED: {
+    category: 'unsupported',
+    meaning: 'The volume with the operating system is encrypted and no key was given.',
+    hint: 'Give the recovery key, or suspend the encryption in the source VM and take a new backup.',
+  },
+  GUEST_HIBERNATED: {
+    category: 'unsupported',
+    meaning:
+      'The guest was hibernated or shut down with fast start-up; its file system is not as the files show.',
+    hint: 'Shut the source VM down fully (shutdown /s /t 0, fast start-up off) and take a new backup.',
+  },
+  GUEST_FILE_SYSTEM_DIRTY: {
+    category: 'unsupported',
+    meaning:
+      'The file system of the guest was not closed: it waits for a check or for its own log to be replayed.',
+    hint: 'Take a backup of the VM when it is shut down, or allow the edit of a file system that was in use.',
+  },
+  GUEST_BOOT_DRIVER_DISABLED: {
+    category: 'unsupported',
+    meaning: 'A driver that the target boots with does not start at boot in the guest.',
+    hint: 'Nothing to do: it is set to start at boot in every control set.',
+  },
+  GUEST_DRIVER_PACKAGE_MISSING: {
+    category: 'unsupported',
+    meaning:
+      'Windows has no driver for a device of the target, and no configured driver package has one for this version.',
+    hint: 'Configure a driver folder or a virtio-win image that has drivers for this Windows and its architecture.',
+  },
+  GUEST_DRIVER_PACKAGE_INVALID: {
+    category: 'invalid',
+    meaning: 'A driver package of the configured folder cannot be used.',
+    hint: 'Unpack the driver package anew; all files its INF names must be there.',
+  },
+  GUEST_SOURCE_TOOLS_PRESENT: {
+    category: 'unsupported',
+    meaning: 'Services of the source platform would run on the target.',
+    hint: 'Nothing to do: they are disabled on the overlay.',
+  },
+  GUEST_AGENT_PACKAGE_MISSING: {
+    category: 'unsupported',
+    meaning: 'The agent of the target is not in the guest and no package of it is configured.',
+    hint: 'Install the agent after the restore, or configure a folder with its package.',
+  },
+  GUEST_EFI_FALLBACK_ABSENT: {
+    category: 'unsupported',
+    meaning:
+      'The EFI system partition has no fallback boot loader, which firmware without stored boot entries needs.',
+    hint: 'Nothing to do: the boot loader of the guest is copied there.',
   },
 } as const satisfies CodeTable;

@@ -1,10 +1,17 @@
 import { AppError, toAppError } from '@ascend/errors';
 import { applyTextEdit } from '../edits/applyTextEdit.ts';
-import type { GuestEdit, RebuildInitramfsEdit, TextEdit } from '../edits/guestEdit.ts';
+import {
+  isPlaceEdit,
+  isTextEdit,
+  type GuestEdit,
+  type RebuildInitramfsEdit,
+  type TextEdit,
+} from '../edits/guestEdit.ts';
 import type { CpioFile } from '../initramfs/cpio.ts';
 import { appendDrivers } from './appendDrivers.ts';
 import type { ApplyParams } from './applyParams.ts';
 import { openGuestRoot, type GuestRoot } from './guestRoot.ts';
+import { placeFiles } from './placeFiles.ts';
 import { keepOriginal, rebuildInitramfs } from './rebuildInitramfs.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
 import { verifyInitramfs } from '../verify/verifyInitramfs.ts';
@@ -99,10 +106,10 @@ async function withRoot<T>(params: ApplyParams, work: (root: GuestRoot) => Promi
 }
 
 async function applyAll(params: ApplyParams): Promise<void> {
-  const textEdits = params.edits.filter((edit): edit is TextEdit => !isRebuild(edit));
   const rebuilt = await withRoot(params, async (root) => {
     params.report('files');
-    await editFiles(root, textEdits);
+    await placeFiles(root, params.edits.filter(isPlaceEdit));
+    await editFiles(root, params.edits.filter(isTextEdit));
     return await rebuildAll(root, params);
   });
   params.report('check initramfs');

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import process from 'node:process';
 import { AppError, isAppError } from '@ascend/errors';
 import { runProcess, startProcess, systemClock, type Logger, type RunningProcess } from '@ascend/runtime';
-import { hostSandboxCommand, insidePaths, runsAsRoot, words } from './hostSandbox.ts';
+import { hostSandboxCommand, insidePaths, runsAsRoot, unprivilegedUid, words } from './hostSandbox.ts';
 import { openFuseNode } from './fuseNode.ts';
 import { descendants } from './processTree.ts';
 
@@ -61,10 +62,23 @@ async function waitFor(
 }
 
 /** Arguments that enter namespaces of a process; a command follows. */
-function enterArgs(pid: number, spaces: string): readonly string[] {
+function enterArgs(pid: number, spaces: string, identity: 'root' | 'same' = 'root'): readonly string[] {
   // Root must become the user of the namespace; an ordinary user is it already and may not set groups.
-  const credentials = runsAsRoot() ? [] : ['--preserve-credentials'];
+  const credentials = runsAsRoot() && identity === 'root' ? [] : ['--preserve-credentials'];
   return ['nsenter', ...credentials, '--target', String(pid), ...words(spaces), '--'];
+}
+
+/** The machine's root has no number in a namespace without one, and such users cannot make files through FUSE. */
+function becomeUser(identity: 'root' | 'same'): readonly string[] {
+  if (identity === 'root' || !runsAsRoot()) return [];
+  return ['setpriv', `--reuid=${unprivilegedUid}`, `--regid=${unprivilegedUid}`, '--clear-groups', '--'];
+}
+
+/** Ends the server so that it writes what it holds: by umount, or where nobody inside may do that, by asking it. */
+async function endServer(pid: number, identity: 'root' | 'same'): Promise<void> {
+  // Not in the pid namespace, which ends with the server before umount could tell of its success.
+  if (identity === 'root') await runEntered(enterArgs(pid, '--user --mount'), ['umount', insidePaths.mount]);
+  else process.kill(pid, 'SIGTERM');
 }
 
 async function runEntered(
@@ -77,14 +91,27 @@ async function runEntered(
 }
 
 /** The server's own last words decide: a write that failed at unmount is told by its exit code alone. */
-async function assertCleanEnd(server: RunningProcess): Promise<void> {
+async function assertCleanEnd(server: RunningProcess, program: string): Promise<void> {
   const { exitCode, stderr } = await server.ended;
   if (exitCode === 0) return;
   throw new AppError({
     code: 'GUEST_EDIT_FAILED',
-    message: `unmount guest: fuse2fs ended with exit code ${exitCode}: ${stderr.trim().split('\n').at(-1) ?? ''}`,
+    message: `unmount guest: ${program} ended with exit code ${exitCode}: ${stderr.trim().split('\n').at(-1) ?? ''}`,
   });
 }
+
+/** A program that serves a file system of a guest over FUSE, and its arguments. */
+export interface FuseServer {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Who it is in its user namespace; see `HostSandboxParams`. Default: `root`. */
+  readonly identity?: 'root' | 'same';
+}
+
+const ext4Server: FuseServer = {
+  program: 'fuse2fs',
+  args: ['-f', '-o', 'rw,fakeroot', insidePaths.volume, insidePaths.mount],
+};
 
 interface MountParams {
   readonly volumePath: string;
@@ -92,21 +119,27 @@ interface MountParams {
   readonly signal: AbortSignal;
 }
 
-async function startFuseServer(fuseNode: string, params: MountParams): Promise<GuestMount> {
+async function startFuseServer(
+  fuseNode: string,
+  params: MountParams,
+  server: FuseServer,
+): Promise<GuestMount> {
   const { volumePath, signal } = params;
-  const server = ['fuse2fs', '-f', '-o', 'rw,fakeroot', insidePaths.volume, insidePaths.mount];
-  const command = await hostSandboxCommand({ purpose: 'fuse-mount', volumePath, fuseNode }, server);
+  const { program, args, identity = 'root' } = server;
+  const command = await hostSandboxCommand({ purpose: 'fuse-mount', volumePath, fuseNode, identity }, [
+    program,
+    ...args,
+  ]);
   const sandbox = startProcess({ ...command, dieWithParent: true });
   try {
-    const pid = await waitFor(sandbox, 'fuse2fs', { isReady: isMounted, signal });
+    const pid = await waitFor(sandbox, program, { isReady: isMounted, signal });
     return {
       kind: 'rootless',
-      enter: enterArgs(pid, '--user --mount --pid'),
+      enter: [...becomeUser(identity), ...enterArgs(pid, '--user --mount --pid', identity)],
       kill: () => sandbox.stop(0),
       unmount: async () => {
-        // Not in the pid namespace, which ends with the server before umount could tell of its success.
-        await runEntered(enterArgs(pid, '--user --mount'), ['umount', insidePaths.mount]);
-        await assertCleanEnd(sandbox);
+        await endServer(pid, identity);
+        await assertCleanEnd(sandbox, program);
       },
     };
   } catch (cause) {
@@ -115,11 +148,18 @@ async function startFuseServer(fuseNode: string, params: MountParams): Promise<G
   }
 }
 
-/** Mounts by fuse2fs as an unprivileged user in a user namespace. */
-async function mountRootless(params: MountParams): Promise<GuestMount> {
+/**
+ * Mounts by a FUSE server as an unprivileged user in a user namespace.
+ *
+ * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - no FUSE here, or the server refused the volume
+ */
+export async function mountRootless(
+  params: MountParams,
+  server: FuseServer = ext4Server,
+): Promise<GuestMount> {
   const node = await openFuseNode(params.workDir);
   try {
-    return await startFuseServer(node.path, params);
+    return await startFuseServer(node.path, params, server);
   } finally {
     await node.remove();
   }

@@ -25,6 +25,11 @@ export interface HostSandboxParams {
   readonly volumePath: string;
   /** A FUSE device node that the unprivileged user may open. Only for `fuse-mount`. */
   readonly fuseNode?: string;
+  /**
+   * Who the program is in its own user namespace. `root` (default), or `same`: the unprivileged user with the capabilities
+   * of the namespace, for programs that as root would change groups, which such a namespace forbids.
+   */
+  readonly identity?: 'root' | 'same';
 }
 
 /** A program with its argument array. */
@@ -61,13 +66,13 @@ function processBinds(purpose: SandboxPurpose): readonly string[] {
 }
 
 /** Turns root into the unprivileged user without capabilities; a user who is not root only needs to lose what he has. */
-function dropPrivileges(purpose: SandboxPurpose): readonly string[] {
+function dropPrivileges({ purpose, identity }: HostSandboxParams): readonly string[] {
   if (purpose === 'kernel-mount') return [];
   const user = `--reuid=${unprivilegedUid} --regid=${unprivilegedUid} --clear-groups`;
   // An ordinary user has no capability to drop the bounding set with once the sandbox has taken them away.
   const drop = runsAsRoot() ? words(`${user} --bounding-set=-all --inh-caps=-all`) : [];
   const own = words(
-    'unshare --user --map-root-user --mount --pid --fork --kill-child=SIGKILL --mount-proc --',
+    `unshare --user ${identity === 'same' ? '--map-current-user --keep-caps' : '--map-root-user'} --mount --pid --fork --kill-child=SIGKILL --mount-proc --`,
   );
   const namespaces = purpose === 'tool' ? [] : own;
   return ['setpriv', ...drop, '--no-new-privs', '--', ...namespaces];
@@ -87,7 +92,11 @@ export async function hostSandboxCommand(
     ...words('--cap-add ALL --unshare-pid --unshare-net --unshare-ipc --unshare-uts'),
     ...words('--die-with-parent --new-session --clearenv'),
     ...words('--setenv PATH /usr/sbin:/usr/bin:/sbin:/bin --setenv LC_ALL C.UTF-8'),
+    // Made as a side effect of the bind below it would be closed to the unprivileged user, which ends Perl at once.
+    ...words('--perms 0755 --dir /etc'),
     ...(await programBinds()),
+    // ntfs-3g looks up the name of its user; the file is readable by everybody on any machine.
+    ...(params.identity === 'same' ? words('--ro-bind /etc/passwd /etc/passwd') : []),
     ...processBinds(params.purpose),
     ...deviceBinds(params),
     ...words(`--tmpfs /tmp --perms 0755 --dir /ascend --perms 0777 --dir ${insidePaths.mount}`),
@@ -95,7 +104,7 @@ export async function hostSandboxCommand(
     params.volumePath,
     insidePaths.volume,
     ...words('--chdir / --'),
-    ...dropPrivileges(params.purpose),
+    ...dropPrivileges(params),
     ...command,
   ];
   return { program: 'bwrap', args };

@@ -18,6 +18,8 @@ export interface AddLinesEdit extends Reasoned {
   readonly kind: 'add-lines';
   readonly path: string;
   readonly lines: readonly string[];
+  /** Default `end`. `after-shebang`: before all other commands of a script. */
+  readonly place?: 'end' | 'after-shebang';
 }
 
 /** Replaces kernel device names by stable names. */
@@ -35,6 +37,45 @@ export interface AddKernelArgumentsEdit extends Reasoned {
   readonly arguments: readonly string[];
 }
 
+/** Takes arguments off every kernel command line of a boot loader file. */
+export interface RemoveKernelArgumentsEdit extends Reasoned {
+  readonly kind: 'remove-kernel-arguments';
+  readonly path: string;
+  /** Whole words; a name alone also takes `name=value`. */
+  readonly arguments: readonly string[];
+}
+
+/** Replaces whole lines; their indentation stays. */
+export interface ReplaceLinesEdit extends Reasoned {
+  readonly kind: 'replace-lines';
+  readonly path: string;
+  /** Line without surrounding blanks → what stands there instead. */
+  readonly replacements: Readonly<Record<string, string>>;
+}
+
+/** Replaces IP addresses, wherever they stand as whole words; a prefix length behind them stays. */
+export interface ReplaceAddressesEdit extends Reasoned {
+  readonly kind: 'replace-addresses';
+  readonly path: string;
+  readonly replacements: Readonly<Record<string, string>>;
+}
+
+/** Moves a file out of the way of the guest and keeps it: the operator may want it back. */
+export interface SetAsideEdit extends Reasoned {
+  readonly kind: 'set-aside';
+  readonly path: string;
+  /** Where it lies afterwards, relative to the root. */
+  readonly to: string;
+}
+
+/** Makes a symbolic link, as service managers keep their settings; replaces a link that is there. */
+export interface MakeLinkEdit extends Reasoned {
+  readonly kind: 'make-link';
+  readonly path: string;
+  /** As stored in the link. */
+  readonly target: string;
+}
+
 /** Rebuilds the initramfs of one kernel, so that it holds `modules`. */
 export interface RebuildInitramfsEdit extends Reasoned {
   readonly kind: 'rebuild-initramfs';
@@ -46,8 +87,32 @@ export interface RebuildInitramfsEdit extends Reasoned {
 }
 
 /** One named, reasoned change to the guest. Data only: it is shown, stored and compared. */
-export type GuestEdit =
-  WriteFileEdit | AddLinesEdit | ReplaceDeviceNamesEdit | AddKernelArgumentsEdit | RebuildInitramfsEdit;
+export type GuestEdit = TextEdit | PlaceEdit | RebuildInitramfsEdit;
 
 /** Edits that change one text file each. */
-export type TextEdit = Exclude<GuestEdit, RebuildInitramfsEdit>;
+export type TextEdit =
+  | WriteFileEdit
+  | AddLinesEdit
+  | ReplaceDeviceNamesEdit
+  | AddKernelArgumentsEdit
+  | RemoveKernelArgumentsEdit
+  | ReplaceLinesEdit
+  | ReplaceAddressesEdit;
+
+/** Edits that change which files are where; made before the text edits. */
+export type PlaceEdit = SetAsideEdit | MakeLinkEdit;
+
+/** True for an edit of one text file. */
+export function isTextEdit(edit: GuestEdit): edit is TextEdit {
+  return edit.kind !== 'rebuild-initramfs' && !isPlaceEdit(edit);
+}
+
+/** True for an edit that moves a file or makes a link. */
+export function isPlaceEdit(edit: GuestEdit): edit is PlaceEdit {
+  return edit.kind === 'set-aside' || edit.kind === 'make-link';
+}
+
+/** Where a file that is set aside lies: one folder of the root file system, which no program of the guest reads. */
+export function asidePath(path: string): string {
+  return `etc/ascend/aside/${path}`;
+}

@@ -1,6 +1,7 @@
 import type { Finding, GuestFacts, GuestNeeds } from '@ascend/domain';
 import type { GuestEdit } from './guestEdit.ts';
-import type { PlannedEdits } from './planDrivers.ts';
+import { nothingPlanned, type PlannedEdits } from './planFinding.ts';
+import { grubDefaultsEdits } from './planKernelArguments.ts';
 
 /** Plans that no file names a disk by the order of its discovery. */
 export function planDeviceNames(guest: GuestFacts): PlannedEdits {
@@ -39,39 +40,50 @@ export function planDeviceNames(guest: GuestFacts): PlannedEdits {
   return { edits, findings };
 }
 
-/** Plans that the kernel speaks on the target's serial console. */
+/** Commands that make GRUB's menu appear on the serial port as well, with BIOS and UEFI; without the port they do nothing. */
+function grubTerminal(unit: string): { readonly now: string; readonly defaults: readonly string[] } {
+  const serial = `serial --unit=${unit} --speed=115200`;
+  const append = 'terminal_input --append serial; terminal_output --append serial';
+  return {
+    now: `if ${serial}; then ${append}; fi`,
+    defaults: ['GRUB_TERMINAL="console serial"', `GRUB_SERIAL_COMMAND="${serial}"`],
+  };
+}
+
+function consoleEdits(guest: GuestFacts, console: string, args: readonly string[]): readonly GuestEdit[] {
+  const reason = `the target shows ${console}; without it a boot problem cannot be seen`;
+  const paths = guest.boot?.configPaths ?? [];
+  const unit = /^ttyS(\d)$/.exec(console)?.[1];
+  const terminal = unit === undefined ? null : grubTerminal(unit);
+  const edits = paths.flatMap((path): GuestEdit[] => {
+    const forKernel: GuestEdit = { kind: 'add-kernel-arguments', path, arguments: args, reason };
+    return terminal !== null && path.endsWith('/grub.cfg')
+      ? [forKernel, { kind: 'add-lines', path, lines: [terminal.now], reason }]
+      : [forKernel];
+  });
+  if (edits.length === 0) return [];
+  const lines = [`GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ${args.join(' ')}"`, ...(terminal?.defaults ?? [])];
+  const path = 'etc/default/grub.d/90-ascend-console.cfg';
+  return [...edits, ...grubDefaultsEdits({ guest, path, lines, reason })];
+}
+
+/** Plans that boot loader and kernel speak on the target's serial console. */
 export function planConsole(guest: GuestFacts, needs: GuestNeeds): PlannedEdits {
   const console = needs.serialConsole;
   if (console === null || guest.boot === undefined || guest.boot.consoles.includes(console)) {
-    return { edits: [], findings: [] };
+    return nothingPlanned;
   }
-  const { configPaths, grubDefaults } = guest.boot;
   const args = ['console=tty0', `console=${console},115200n8`];
-  const reason = `the target shows ${console}; without it a boot problem cannot be seen`;
-  const edits: GuestEdit[] = configPaths.map((path) => ({
-    kind: 'add-kernel-arguments',
-    path,
-    arguments: args,
-    reason,
-  }));
-  if (grubDefaults && edits.length > 0) {
-    edits.push({
-      kind: 'write-file',
-      path: 'etc/default/grub.d/90-ascend-console.cfg',
-      content: `# Written by Ascend.\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ${args.join(' ')}"\n`,
-      mode: 0o644,
-      reason,
-    });
-  }
+  const edits = consoleEdits(guest, console, args);
   const finding: Finding = {
     code: 'GUEST_CONSOLE_ABSENT',
     severity: edits.length > 0 ? 'fixed' : 'warning',
     subject: 'guest',
     message: `the kernel does not use the serial console ${console}`,
-    evidence: configPaths.join(', ') || 'no boot loader configuration was found',
+    evidence: guest.boot.configPaths.join(', ') || 'no boot loader configuration was found',
     action:
       edits.length > 0
-        ? 'the console is added to the kernel command line on the overlay'
+        ? 'the console is added to boot loader and kernel command line on the overlay'
         : `add console=${console},115200n8 to the kernel command line after the restore`,
   };
   return { edits, findings: [finding] };

@@ -1,12 +1,7 @@
 import type { Finding, GuestFacts, GuestNeeds, KernelFacts } from '@ascend/domain';
 import { moduleName } from '../initramfs/initramfs.ts';
 import type { GuestEdit } from './guestEdit.ts';
-
-/** Edits with the findings that explain them. */
-export interface PlannedEdits {
-  readonly edits: readonly GuestEdit[];
-  readonly findings: readonly Finding[];
-}
+import type { PlannedEdits } from './planFinding.ts';
 
 function compareVersions(left: string, right: string): number {
   return left.localeCompare(right, 'en', { numeric: true });

@@ -2,7 +2,7 @@ import type { GuestFacts, GuestNeeds, KernelFacts, PlannedNic } from '@ascend/do
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyTextEdit } from './applyTextEdit.ts';
-import type { GuestEdit, TextEdit } from './guestEdit.ts';
+import { isTextEdit, type GuestEdit, type TextEdit } from './guestEdit.ts';
 import { planEdits } from './planEdits.ts';
 
 const kernel: KernelFacts = {
@@ -61,7 +61,7 @@ function plan(changes: Partial<GuestFacts> = {}, nics: readonly PlannedNic[] = [
 /** The text that the edit of `path` makes of a file that is not there. */
 function textOf(edits: readonly GuestEdit[], path: string): string | null {
   const edit = find(edits, path);
-  return edit === undefined || edit.kind === 'rebuild-initramfs' ? null : applyTextEdit(null, edit);
+  return edit === undefined || !isTextEdit(edit) ? null : applyTextEdit(null, edit);
 }
 
 function find(edits: readonly GuestEdit[], path: string): GuestEdit | undefined {

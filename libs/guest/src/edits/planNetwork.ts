@@ -1,10 +1,15 @@
 import type { Finding, GuestFacts, GuestNeeds, GuestNicFacts, PlannedNic } from '@ascend/domain';
 import { isInterfaceName, toMac } from '../network/address.ts';
-import type { GuestEdit } from './guestEdit.ts';
-import type { PlannedEdits } from './planDrivers.ts';
+import { asidePath, type GuestEdit } from './guestEdit.ts';
+import { describeMatch, nameEdit, nicDrivers, type NicMatch } from './interfaceName.ts';
+import { recognisesByMac, replaceMacLine } from './macLines.ts';
+import { planDhcp } from './planDhcp.ts';
+import type { PlannedEdits } from './planFinding.ts';
 
-/** First systemd whose `.link` files understand `Type=ether` (NEWS of version 245). */
-const firstVersionWithEther = 245;
+/** The plan for all cards, and the kernel arguments it counts on. */
+export interface NetworkPlan extends PlannedEdits {
+  readonly kernelArguments: readonly string[];
+}
 
 function sameHost(left: string, right: string): boolean {
   return left.split('/')[0] === right.split('/')[0];
@@ -27,18 +32,6 @@ function matchNic(
   );
 }
 
-function linkFile(match: readonly string[], name: string): string {
-  return [
-    '# Written by Ascend: keeps the name of this interface, so that its configuration still applies.',
-    '[Match]',
-    ...match,
-    '',
-    '[Link]',
-    `Name=${name}`,
-    '',
-  ].join('\n');
-}
-
 function unknownNic(nic: PlannedNic, why: string): Finding {
   return {
     code: 'GUEST_NIC_UNKNOWN',
@@ -58,43 +51,58 @@ interface NicContext {
 }
 
 /** How the interface is recognised on the target; null when it cannot be. */
-function matchLines(
-  nic: PlannedNic,
+function matchOf(nic: PlannedNic, own: GuestNicFacts | undefined, context: NicContext): NicMatch | null {
+  const drivers = nicDrivers(context.needs);
+  const planned = toMac(nic.mac ?? '');
+  if (planned !== null) return { mac: planned };
+  // The platform chooses the MAC: of one card the driver tells, of several the old MAC is the best guess.
+  if (context.isOnly && drivers.length > 0) return { drivers };
+  const old = toMac(own?.mac ?? '');
+  return old === null ? null : { mac: old };
+}
+
+/** Lines that recognise the interface by its old MAC get the new one, or go by driver. */
+function macEdits(
   own: GuestNicFacts | undefined,
+  match: NicMatch,
   context: NicContext,
-): readonly string[] | null {
-  const mac = toMac(nic.mac ?? own?.mac ?? '');
-  // VLANs and bridges take the MAC of their card; without Type they would be given its name as well.
-  const version = context.guest.boot?.systemdVersion ?? 0;
-  const type = version >= firstVersionWithEther ? ['Type=ether'] : [];
-  if (mac !== null) return [`MACAddress=${mac}`, ...type];
-  const drivers = context.needs.linuxNetworkModules;
-  return context.isOnly && drivers.length > 0 ? [`Driver=${drivers.join(' ')}`, ...type] : null;
+): readonly GuestEdit[] {
+  const mac = 'mac' in match ? match.mac : null;
+  const lines = (own?.macLines ?? []).filter(recognisesByMac);
+  if (own === undefined || lines.length === 0 || mac === own.mac) return [];
+  const drivers = nicDrivers(context.needs);
+  return [
+    {
+      kind: 'replace-lines',
+      path: own.configPath,
+      replacements: Object.fromEntries(lines.map((line) => [line, replaceMacLine(line, mac, drivers)])),
+      reason: `the card has ${describeMatch(match)} on the target, not MAC ${own.mac ?? 'unknown'}`,
+    },
+  ];
 }
 
 function pin(
   nic: PlannedNic,
   name: string,
-  match: readonly string[],
   own: GuestNicFacts | undefined,
+  match: NicMatch,
+  context: NicContext,
 ): PlannedEdits {
   const addresses = own?.addresses ?? [];
-  const edit: GuestEdit = {
-    kind: 'write-file',
-    path: `etc/systemd/network/10-ascend-${name}.link`,
-    content: linkFile(match, name),
-    mode: 0o644,
-    reason: `interface ${name} keeps its name, and with it ${addresses.join(', ') || 'its configuration'}`,
-  };
+  const kept = addresses.join(', ') || 'its configuration';
+  const reason = `interface ${name} keeps its name, and with it ${kept}`;
   const finding: Finding = {
     code: 'GUEST_NIC_NAME_UNSTABLE',
     severity: 'fixed',
     subject: `nic:${nic.nicIndex}`,
     message: `interface ${name} would get another name on the target`,
     evidence: `${own?.configPath ?? 'no configuration'}: ${addresses.join(' ') || 'no static address'}`,
-    action: `its name is bound to ${match.join(' ')} on the overlay`,
+    action: `its name is bound to ${describeMatch(match)} on the overlay`,
   };
-  return { edits: [edit], findings: [finding] };
+  return {
+    edits: [...macEdits(own, match, context), nameEdit(context.guest, name, match, reason)],
+    findings: [finding],
+  };
 }
 
 function unpinned(nic: PlannedNic, why: string): PlannedEdits {
@@ -107,50 +115,32 @@ function isKnownByMac(nic: PlannedNic, own: GuestNicFacts | undefined): boolean 
 }
 
 function planNic(nic: PlannedNic, context: NicContext): PlannedEdits {
-  if (nic.rule === 'platform-dhcp') {
-    return unpinned(nic, 'the target gives the address, and guests are not switched to DHCP yet');
-  }
   const { nics } = context.guest;
   const own = matchNic(nic, nics, context.isOnly);
   const name = nic.guestName ?? own?.name ?? '';
   if (isInterfaceName(name)) {
-    const match = matchLines(nic, own, context);
+    const match = matchOf(nic, own, context);
     return match === null
       ? unpinned(nic, `its MAC is unknown and "${name}" is not the only one`)
-      : pin(nic, name, match, own);
+      : pin(nic, name, own, match, context);
   }
   if (isKnownByMac(nic, own)) return { edits: [], findings: [] };
+  const match = own === undefined ? null : matchOf(nic, own, context);
+  const byMac = match === null ? [] : macEdits(own, match, context);
+  if (byMac.length > 0) return { edits: byMac, findings: [] };
   return unpinned(
     nic,
     nics.length === 0 ? 'the guest has no network configuration' : 'nothing in the guest fits it',
   );
 }
 
-function planCloudInit(guest: GuestFacts): PlannedEdits {
-  if (guest.boot?.cloudInit !== true) return { edits: [], findings: [] };
-  const path = 'etc/cloud/cloud.cfg.d/99-ascend-network.cfg';
-  return {
-    edits: [
-      {
-        kind: 'write-file',
-        path,
-        content:
-          '# Written by Ascend: the restored network configuration stays.\nnetwork: {config: disabled}\n',
-        mode: 0o644,
-        reason: 'cloud-init sees a new machine and would write the network configuration anew',
-      },
-    ],
-    findings: [
-      {
-        code: 'GUEST_NETWORK_RESET',
-        severity: 'fixed',
-        subject: 'guest',
-        message: 'cloud-init would write the network configuration anew on the target',
-        evidence: 'usr/bin/cloud-init is installed and not disabled',
-        action: `its network part is switched off in ${path}`,
-      },
-    ],
-  };
+/** Old rules that would give a card another name than the one it is bound to; the others hold still. */
+function planOldRules(guest: GuestFacts, nics: readonly PlannedNic[]): readonly GuestEdit[] {
+  const macs = new Set(nics.map((nic) => toMac(nic.mac ?? '')));
+  const stale = (guest.linux?.persistentNames ?? []).filter(({ mac }) => !macs.has(mac));
+  const paths = nics.length === 0 ? [] : [...new Set(stale.map(({ path }) => path))];
+  const reason = 'it binds names to MACs that no card has on the target';
+  return paths.map((path) => ({ kind: 'set-aside', path, to: asidePath(path), reason }));
 }
 
 function clashFinding(guest: GuestFacts): readonly Finding[] {
@@ -168,13 +158,29 @@ function clashFinding(guest: GuestFacts): readonly Finding[] {
   ];
 }
 
-/** Plans that interfaces keep their names, so that static addresses survive. */
-export function planNetwork(guest: GuestFacts, needs: GuestNeeds, nics: readonly PlannedNic[]): PlannedEdits {
+function planPins(guest: GuestFacts, needs: GuestNeeds, nics: readonly PlannedNic[]): NetworkPlan {
   const context: NicContext = { guest, needs, isOnly: nics.length === 1 };
   const parts = nics.map((nic) => planNic(nic, context));
-  if (needs.networkIdentity === 'pin-by-mac') parts.push(planCloudInit(guest));
   return {
-    edits: parts.flatMap((part) => part.edits),
+    edits: [...planOldRules(guest, nics), ...parts.flatMap((part) => part.edits)],
     findings: [...parts.flatMap((part) => part.findings), ...(nics.length === 0 ? [] : clashFinding(guest))],
+    kernelArguments: [],
   };
+}
+
+/**
+ * Plans the network by the target's rule. `pin-by-mac`: interfaces keep their names, so that all addresses, routes and
+ * name servers survive untouched. `platform-dhcp`: the guest asks the platform, its own configuration is kept aside.
+ */
+export function planNetwork(guest: GuestFacts, needs: GuestNeeds, nics: readonly PlannedNic[]): NetworkPlan {
+  const dhcp = nics.filter((nic) => nic.rule === 'platform-dhcp');
+  const plan = dhcp.length === 0 ? null : planDhcp(guest, needs, nics);
+  if (plan !== null) return plan;
+  const pins = planPins(
+    guest,
+    needs,
+    nics.filter((nic) => nic.rule !== 'platform-dhcp'),
+  );
+  const unknown = dhcp.map((nic) => unknownNic(nic, 'the guest has no network configuration'));
+  return { ...pins, findings: [...unknown, ...pins.findings] };
 }

@@ -103,6 +103,16 @@ async function resolve(tree: Tree, path: string): Promise<Inode | null> {
   return stack.at(-1) ?? null;
 }
 
+async function readLink(tree: Tree, path: string): Promise<string | null> {
+  const parts = split(path);
+  const name = parts.pop();
+  const folder = await resolve(tree, parts.join('/'));
+  if (folder === null || folder.kind !== 'directory') return null;
+  const entry = (await entriesOf(tree, folder)).find((candidate) => candidate.name === name);
+  const inode = entry === undefined ? null : await readInode(tree.source, tree.fs, entry.inode);
+  return inode?.kind === 'symlink' ? await linkTarget(tree, inode) : null;
+}
+
 function refuseRootless(inode: Inode): void {
   if (inode.kind === 'directory') return;
   throw new AppError({
@@ -143,6 +153,7 @@ export async function openExt4(volume: ByteSource): Promise<Ext4Files> {
       if (inode === null || inode.kind !== 'file') return null;
       return await readWhole({ source, fs, inode, maxBytes, label: path });
     },
+    readLink: (path) => readLink(tree, path),
     stream: async function* (path) {
       const inode = await resolve(tree, path);
       if (inode !== null && inode.kind === 'file') yield* streamInode(source, fs, inode);

@@ -1,6 +1,6 @@
 import type { DeviceNameFacts, VolumeFacts } from '@ascend/domain';
 import { listFiles, readText, type GuestFiles } from '../guestFiles.ts';
-import { findDeviceNames, parseDeviceName } from './deviceNames.ts';
+import { findDeviceNames, linkPartition, parseDeviceName } from './deviceNames.ts';
 import { parseFstab, type FstabEntry } from './fstab.ts';
 
 const maxConfigFileBytes = 4 * 1024 * 1024;
@@ -36,6 +36,16 @@ interface Resolver {
   readonly fstab: readonly FstabEntry[];
 }
 
+/** Nothing inside a disk tells its slot or serial number: a link is believed when the guest has one disk only. */
+function resolveLink(device: string, { volumes, fstab }: Resolver): VolumeFacts | null {
+  const partition = linkPartition(device);
+  const disks = new Set(volumes.map((volume) => volume.diskIndex));
+  if (partition === null || disks.size !== 1) return null;
+  const candidate = volumes.find((volume) => volume.partition === partition);
+  const entry = fstab.find((line) => line.device === device);
+  return candidate !== undefined && fits(candidate, entry) ? candidate : null;
+}
+
 /**
  * The volume behind a name. The root is known by content; for other names the order of disks is trusted only when
  * nothing contradicts it: the name of the root (if it is such a name) must lead to the real root, and the content
@@ -46,7 +56,7 @@ function resolveName(device: string, context: Resolver): VolumeFacts | null {
   const rootEntry = fstab.find((entry) => entry.mountPoint === '/');
   if (rootEntry?.device === device) return root;
   const place = parseDeviceName(device);
-  if (place === null) return null;
+  if (place === null) return resolveLink(device, context);
   const byOrder = (name: string): VolumeFacts | undefined => {
     const wanted = parseDeviceName(name);
     return volumes.find(
@@ -86,8 +96,8 @@ export async function readDeviceNames(
     const devices = new Set(findDeviceNames(text ?? '').map((hit) => hit.device));
     for (const device of devices) {
       // A whole disk (the target of a boot loader) has no UUID and is no mount.
-      if (parseDeviceName(device)?.partition === null && !fstab.some((entry) => entry.device === device))
-        continue;
+      const partition = parseDeviceName(device)?.partition ?? linkPartition(device);
+      if (partition === null && !fstab.some((entry) => entry.device === device)) continue;
       found.push({ path: path.slice(1), device, uuid: resolveName(device, context)?.uuid ?? null });
     }
   }

@@ -6,9 +6,16 @@ export interface DeviceNameHit {
   readonly line: number;
 }
 
-// Names whose letter or number depends on the order of discovery and on the driver.
+// Names whose letter or number depends on the order of discovery and on the driver, and links that are made of the
+// slot (by-path) or of the serial number (by-id) of the old hardware.
 const pattern =
-  /(^|[\s="',:])(\/dev\/(?:(?:[shv]d|xvd)[a-z]{1,2}\d{0,3}|nvme\d{1,2}n\d{1,2}(?:p\d{1,3})?))(?=$|[\s"',:])/g;
+  /(^|[\s="',:])(\/dev\/(?:(?:[shv]d|xvd)[a-z]{1,2}\d{0,3}|nvme\d{1,2}n\d{1,2}(?:p\d{1,3})?|disk\/by-(?:path|id)\/(?!dm-|lvm-|md-)[\w.:+-]{1,200}))(?=$|[\s"',:])/g;
+
+/** Partition number of a link that names the slot or serial number of a disk; null = whole disk or another name. */
+export function linkPartition(device: string): number | null {
+  const digits = /^\/dev\/disk\/by-(?:path|id)\/.+-part(\d{1,3})$/.exec(device)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
 
 function isComment(line: string): boolean {
   return line.trimStart().startsWith('#');

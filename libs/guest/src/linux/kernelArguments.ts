@@ -1,5 +1,6 @@
-// Lines that carry a kernel command line: GRUB 2 (linux, linux16, linuxefi), boot loader entries (options), syslinux (append).
-const kernelLine = /^\s*(?:linux(?:16|efi)?\s+\S+|options|append)(?:\s|$)/i;
+// Lines that carry a kernel command line: GRUB 2 (linux, linux16, linuxefi), boot loader entries (options), syslinux
+// (append), GRUB 0.97 (kernel; the same word of syslinux names the file alone and has no root).
+const kernelLine = /^\s*(?:(?:linux(?:16|efi)?\s+\S+|options|append)(?:\s|$)|kernel\s+\S+\s.*\broot=)/i;
 
 /** The kernel command lines in a boot loader configuration. */
 export function kernelLines(text: string): readonly string[] {
@@ -29,13 +30,40 @@ function lacks(line: string, argument: string): boolean {
   return isConsole === undefined ? !words(line).includes(argument) : !consolesOf(line).includes(isConsole);
 }
 
-/** Adds the arguments to the end of each kernel command line that lacks them; a second run changes nothing. */
-export function addKernelArguments(text: string, args: readonly string[]): string {
+function isKernelLine(line: string, bare: boolean): boolean {
+  return bare ? line.trim() !== '' && !line.trimStart().startsWith('#') : kernelLine.test(line);
+}
+
+/**
+ * Adds the arguments to the end of each kernel command line that lacks them; a second run changes nothing.
+ * `bare`: every line of the text is a command line.
+ */
+export function addKernelArguments(text: string, args: readonly string[], bare = false): string {
   return text
     .split('\n')
     .map((line) => {
-      const missing = kernelLine.test(line) ? args.filter((argument) => lacks(line, argument)) : [];
+      const missing = isKernelLine(line, bare) ? args.filter((argument) => lacks(line, argument)) : [];
       return missing.length === 0 ? line : `${line.trimEnd()} ${missing.join(' ')}`;
     })
     .join('\n');
+}
+
+/** Takes the arguments (`quiet`, or `crashkernel` for any value of it) off each kernel command line. */
+export function removeKernelArguments(text: string, args: readonly string[], bare = false): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      if (!isKernelLine(line, bare)) return line;
+      return args.reduce((rest, argument) => {
+        const word = argument.replaceAll(/[^\w-]/g, '\\$&');
+        return rest.replaceAll(new RegExp(`(\\s)${word}(?:=\\S*)?(?=\\s|$)`, 'g'), '').trimEnd();
+      }, line);
+    })
+    .join('\n');
+}
+
+/** Those arguments that every kernel command line has. Empty when there is no command line. */
+export function sharedArguments(texts: readonly string[]): readonly string[] {
+  const [first, ...rest] = texts.flatMap(kernelLines).map(words);
+  return [...new Set(first ?? [])].filter((word) => rest.every((line) => line.includes(word)));
 }

@@ -50,13 +50,16 @@ describe('device names', () => {
       '/dev/sda1 / ext4',
       '# /dev/sda2 was here',
       'linux /vmlinuz root=/dev/hda1 resume="/dev/sda5"',
-      '/dev/disk/by-path/x-sda1 /mnt',
+      '/dev/disk/by-uuid/x-sda1 /mnt',
+      '/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0-part2 /srv',
+      '/dev/disk/by-id/dm-name-vg-root /mnt',
       '/dev/sda1x /mnt',
     ].join('\n');
     expect(findDeviceNames(text)).toEqual([
       { device: '/dev/sda1', line: 0 },
       { device: '/dev/hda1', line: 2 },
       { device: '/dev/sda5', line: 2 },
+      { device: '/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0-part2', line: 4 },
     ]);
   });
 

@@ -29,14 +29,16 @@ function toNic(id: string, definition: YamlValue): NicConfig {
   };
 }
 
-/** Reads the ethernets of a netplan file. null: the text is not understood. */
-export function parseNetplan(text: string): readonly NicConfig[] | null {
-  const root = parseYaml(text);
-  if (root === null) return null;
-  const network = yamlMember(root, 'network');
-  const ethernets = yamlMember(network, 'ethernets');
+/** Interfaces of an `ethernets:` mapping, as netplan and cloud-init version 2 write it; empty for any other value. */
+export function nicsOfEthernets(ethernets: YamlValue | null): readonly NicConfig[] {
   if (ethernets === null || typeof ethernets === 'string' || isYamlList(ethernets)) return [];
   return Object.entries(ethernets)
     .map(([id, definition]) => toNic(id, definition))
     .filter((nic) => nic.name !== null || nic.mac !== null);
+}
+
+/** Reads the ethernets of a netplan file. null: the text is not understood. */
+export function parseNetplan(text: string): readonly NicConfig[] | null {
+  const root = parseYaml(text);
+  return root === null ? null : nicsOfEthernets(yamlMember(yamlMember(root, 'network'), 'ethernets'));
 }

@@ -44,16 +44,22 @@ export function parsePersistentNetRules(
   });
 }
 
-/** Reads `ifcfg-<name>` of the Red Hat family. null: loopback or no usable name. */
+// Red Hat counts (IPADDR1), SUSE labels (IPADDR_web); IPV6ADDR_SECONDARIES holds several.
+const addressKeys = /^(?:IPADDR(?:\d*|_\w+)|IPV6ADDR|IPV6ADDR_SECONDARIES)$/;
+
+/** Reads `ifcfg-<name>` of the Red Hat and SUSE families. null: loopback or no usable name. */
 export function parseIfcfg(values: ReadonlyMap<string, string>, fileName: string): NicConfig | null {
   const name = values.get('DEVICE') ?? fileName.replace(/^ifcfg-/, '');
   if (name === 'lo' || !isInterfaceName(name)) return null;
-  const mac = values.get('HWADDR') ?? values.get('MACADDR');
+  const mac = values.get('HWADDR') ?? values.get('MACADDR') ?? values.get('LLADDR');
   const addresses = [...values]
-    .filter(([key]) => /^(?:IPADDR\d*|IPV6ADDR)$/.test(key))
-    .map(([key, value]) => {
-      const index = key.replace('IPADDR', '');
-      return toCidr(value, values.get(`PREFIX${index}`) ?? values.get(`NETMASK${index}`) ?? null);
+    .filter(([key]) => addressKeys.test(key))
+    .flatMap(([key, value]) => {
+      const suffix = key.startsWith('IPV6') ? '6' : key.replace('IPADDR', '');
+      const mask = ['PREFIX', 'PREFIXLEN', 'NETMASK']
+        .map((word) => values.get(`${word}${suffix}`))
+        .find((found) => found !== undefined && found !== '');
+      return value.split(/\s+/).map((address) => toCidr(address, mask ?? null));
     })
     .filter((cidr) => cidr !== null);
   return { name, mac: mac === undefined ? null : toMac(mac), addresses };

@@ -1,6 +1,9 @@
 import type { GuestNicFacts } from '@ascend/domain';
 import { listFiles, readText, type GuestFiles } from '../guestFiles.ts';
+import { readCloudConfigs } from '../linux/cloudInit.ts';
 import { parseAssignments } from '../linux/osRelease.ts';
+import { toMac } from './address.ts';
+import { parseCloudNetwork } from './cloudNetwork.ts';
 import { parseInterfaces } from './interfacesFile.ts';
 import { parseKeyfile } from './keyfile.ts';
 import { parseNetplan } from './netplan.ts';
@@ -15,12 +18,25 @@ export interface NicsFound {
 
 interface FoundConfig extends NicConfig {
   readonly configPath: string;
+  readonly macLines: readonly string[];
 }
 
 const maxFiles = 200;
 
-function at(configPath: string, nic: NicConfig): FoundConfig {
-  return { ...nic, configPath };
+const macPattern = /(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}/g;
+
+/** Lines that hold the MAC by which a file recognises its interface. */
+function linesWith(mac: string | null, text: string): readonly string[] {
+  if (mac === null) return [];
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.filter(
+    (line) => !line.startsWith('#') && (line.match(macPattern) ?? []).some((found) => toMac(found) === mac),
+  );
+}
+
+/** `text`: the file, when it recognises interfaces by MAC rather than giving them one. */
+function at(configPath: string, nic: NicConfig, text: string): FoundConfig {
+  return { ...nic, configPath, macLines: linesWith(nic.mac, text) };
 }
 
 async function texts(
@@ -47,7 +63,7 @@ async function readIfupdown(files: GuestFiles): Promise<FoundConfig[]> {
     const text = await readText(files, path);
     if (text === null) continue;
     const parsed = parseInterfaces(text);
-    for (const nic of parsed.nics) found.push(at(path, nic));
+    for (const nic of parsed.nics) found.push(at(path, nic, ''));
     for (const source of parsed.sources) {
       const absolute = source.startsWith('/') ? source : `/etc/network/${source}`;
       const folder = absolute.slice(0, absolute.lastIndexOf('/'));
@@ -64,7 +80,7 @@ async function readNetplan(files: GuestFiles, remarks: string[]): Promise<FoundC
     for (const [path, text] of await texts(files, folder, '.yaml')) {
       const nics = parseNetplan(text);
       if (nics === null) remarks.push(`${path}: not understood as network configuration`);
-      for (const nic of nics ?? []) found.push(at(path, nic));
+      for (const nic of nics ?? []) found.push(at(path, nic, text));
     }
   }
   return found;
@@ -72,19 +88,27 @@ async function readNetplan(files: GuestFiles, remarks: string[]): Promise<FoundC
 
 async function readSingles(files: GuestFiles): Promise<FoundConfig[]> {
   const found: FoundConfig[] = [];
-  const add = (path: string, nic: NicConfig | null): void => {
-    if (nic !== null) found.push(at(path, nic));
+  const add = (path: string, nic: NicConfig | null, text: string): void => {
+    if (nic !== null) found.push(at(path, nic, text));
   };
   for (const [path, text] of await texts(files, '/etc/systemd/network', '.network'))
-    add(path, parseNetworkFile(text));
+    add(path, parseNetworkFile(text), text);
   for (const [path, text] of await texts(files, '/etc/NetworkManager/system-connections', '')) {
-    add(path, parseKeyfile(text));
+    add(path, parseKeyfile(text), text);
   }
-  for (const [path, text] of await texts(files, '/etc/sysconfig/network-scripts', '')) {
-    const fileName = path.slice(path.lastIndexOf('/') + 1);
-    if (fileName.startsWith('ifcfg-')) add(path, parseIfcfg(parseAssignments(text), fileName));
+  for (const folder of ['/etc/sysconfig/network-scripts', '/etc/sysconfig/network']) {
+    for (const [path, text] of await texts(files, folder, '')) {
+      const fileName = path.slice(path.lastIndexOf('/') + 1);
+      if (fileName.startsWith('ifcfg-')) add(path, parseIfcfg(parseAssignments(text), fileName), text);
+    }
   }
   return found;
+}
+
+/** The network part of cloud-init's own configuration; what it made of it lies in the other files already. */
+async function readCloudInit(files: GuestFiles): Promise<FoundConfig[]> {
+  const configs = await readCloudConfigs(files);
+  return configs.flatMap(({ path, config }) => parseCloudNetwork(config).map((nic) => at(path, nic, '')));
 }
 
 /** Names that the guest itself binds to MACs: `.link` files and udev rules. */
@@ -99,6 +123,24 @@ async function readBindings(files: GuestFiles): Promise<ReadonlyMap<string, stri
   return byName;
 }
 
+function withConfig(known: GuestNicFacts, config: FoundConfig, boundMac: string | null): GuestNicFacts {
+  return {
+    ...known,
+    mac: known.mac ?? config.mac ?? boundMac,
+    addresses: [...new Set([...known.addresses, ...config.addresses])],
+  };
+}
+
+function newNic(name: string, config: FoundConfig): GuestNicFacts {
+  return {
+    name,
+    mac: null,
+    addresses: [],
+    configPath: config.configPath.replace(/^\//, ''),
+    ...(config.macLines.length === 0 ? {} : { macLines: config.macLines }),
+  };
+}
+
 /** One entry per interface: stanzas for the same name (IPv4 and IPv6, aliases) are joined. */
 function join(
   configs: readonly FoundConfig[],
@@ -109,20 +151,15 @@ function join(
     const bound = [...bindings].find(([, mac]) => mac === config.mac)?.[0];
     const name = config.name ?? bound ?? '';
     const key = name === '' ? `mac ${config.mac ?? ''}` : name;
-    const known = nics.get(key);
-    nics.set(key, {
-      name,
-      mac: known?.mac ?? config.mac ?? bindings.get(name) ?? null,
-      addresses: [...new Set([...(known?.addresses ?? []), ...config.addresses])],
-      configPath: known?.configPath ?? config.configPath.replace(/^\//, ''),
-    });
+    const known = nics.get(key) ?? newNic(name, config);
+    nics.set(key, withConfig(known, config, bindings.get(name) ?? null));
   }
   return [...nics.values()];
 }
 
 /**
  * Reads every kind of network configuration the guest may hold: ifupdown, netplan, networkd, NetworkManager keyfiles,
- * ifcfg; MACs also from `.link` files and udev rules. An interface matched by MAC alone has the name ''.
+ * ifcfg of Red Hat and SUSE, cloud-init; MACs also from `.link` files and udev rules. An interface matched by MAC alone has the name ''.
  */
 export async function readNics(files: GuestFiles): Promise<NicsFound> {
   const remarks: string[] = [];
@@ -130,6 +167,7 @@ export async function readNics(files: GuestFiles): Promise<NicsFound> {
     ...(await readIfupdown(files)),
     ...(await readNetplan(files, remarks)),
     ...(await readSingles(files)),
+    ...(await readCloudInit(files)),
   ];
   return { nics: join(configs, await readBindings(files)), remarks };
 }

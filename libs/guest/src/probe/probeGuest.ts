@@ -9,6 +9,7 @@ import { readText, type GuestFiles } from '../guestFiles.ts';
 import { readBootConfig } from '../linux/bootConfig.ts';
 import { readDeviceNames } from '../linux/deviceNameFacts.ts';
 import { readKernels } from '../linux/kernels.ts';
+import { readLinuxFacts } from '../linux/linuxFacts.ts';
 import { readNics } from '../network/nics.ts';
 import { firmwareOf, readLayout, type DiskLayout } from '../volumes/volumeFacts.ts';
 import { readArchitecture } from './architecture.ts';
@@ -60,6 +61,7 @@ async function describeRoot(root: FoundRoot, layout: DiskLayout, params: ProbePa
     volumes: layout.volumes,
     deviceNames,
     boot,
+    linux: await readLinuxFacts(files, { volumes: layout.volumes, root: volume, deviceNames }),
     remarks: [...remarks, ...network.remarks],
   };
 }

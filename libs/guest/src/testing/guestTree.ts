@@ -163,6 +163,7 @@ export async function writeGuestTree(root: string, options: TinyGuestOptions): P
   for (const applet of applets) await symlink('busybox', join(root, 'bin', applet));
   await put(root, 'sbin/fsck.ext4', 'checker', 0o755);
   await put(root, 'etc/os-release', osRelease);
+  await put(root, 'usr/lib/systemd/systemd', '');
   await put(root, 'etc/hostname', 'pgtest1\n');
   await put(root, 'etc/fstab', options.fstab ?? `UUID=${tinyRootUuid} / ext4 errors=remount-ro 0 1\n`);
   await put(root, 'etc/network/interfaces', options.interfaces ?? defaultInterfaces);

@@ -2,3 +2,5 @@ export * from './guestTree.ts';
 export * from './tinyGuest.ts';
 export * from './leftovers.ts';
 export * from './tinyPlan.ts';
+export * from './needsContract.ts';
+export * from './phonyWindows/index.ts';

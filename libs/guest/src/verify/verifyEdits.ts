@@ -3,7 +3,7 @@ import type { Finding, GuestFacts, GuestNeeds } from '@ascend/domain';
 import { toAppError } from '@ascend/errors';
 import type { Logger } from '@ascend/runtime';
 import { applyTextEdit } from '../edits/applyTextEdit.ts';
-import type { GuestEdit, TextEdit } from '../edits/guestEdit.ts';
+import { isPlaceEdit, isTextEdit, type GuestEdit, type TextEdit } from '../edits/guestEdit.ts';
 import type { Ext4Files } from '../ext4/ext4Files.ts';
 import { findInitramfs, listKernelVersions, openInitramfs } from '../linux/kernels.ts';
 import { readKernelModules } from '../linux/kernelModules.ts';
@@ -12,6 +12,7 @@ import { openRootFiles } from '../probe/rootFiles.ts';
 import { textChanges, type GuestChange } from './guestDiff.ts';
 import { failedCheck, passedCheck } from './verifyFinding.ts';
 import { verifyInitramfs } from './verifyInitramfs.ts';
+import { verifyPlaces } from './verifyPlaces.ts';
 
 /** What verification works with. */
 export interface VerifyParams {
@@ -70,35 +71,34 @@ async function verifyNeeds(files: Ext4Files, params: VerifyParams): Promise<read
   return findings;
 }
 
-function isText(edit: GuestEdit): edit is TextEdit {
-  return edit.kind !== 'rebuild-initramfs';
-}
-
 /** The same image without the edits, for the diff: the overlay on top is left out. */
 function withoutTop(image: DiskImage): DiskImage {
   return { ...image, overlays: image.overlays.slice(0, -1) };
 }
 
-async function diffTexts(files: Ext4Files, params: VerifyParams): Promise<readonly GuestChange[]> {
-  const paths = [...new Set(params.edits.filter(isText).map((edit) => edit.path))];
+async function compareWithOriginal(files: Ext4Files, params: VerifyParams): Promise<VerifyResult> {
+  const paths = [...new Set(params.edits.filter(isTextEdit).map((edit) => edit.path))];
   await using original = await openRootFiles({ ...params, image: withoutTop(params.image) });
+  const places = await verifyPlaces({ before: original.files, after: files, edits: params.edits });
   const changes: GuestChange[] = [];
   for (const path of paths) {
     changes.push(...textChanges(path, await readLatin(original.files, path), await readLatin(files, path)));
   }
-  return changes;
+  return { findings: places.findings, diff: [...places.diff, ...changes] };
 }
 
 async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
   await using opened = await openRootFiles(params);
   const { files } = opened;
-  const findings: Finding[] = [];
-  const diff: GuestChange[] = [...(await diffTexts(files, params))];
+  const compared = await compareWithOriginal(files, params);
+  const findings: Finding[] = [...compared.findings];
+  const diff: GuestChange[] = [...compared.diff];
   if (files.superblock.needsRecovery) {
     findings.push(failedCheck('the root file system was not closed cleanly', 'its journal holds changes'));
   }
   for (const edit of params.edits) {
-    if (isText(edit)) {
+    if (isPlaceEdit(edit)) continue;
+    if (isTextEdit(edit)) {
       findings.push(await verifyText(files, edit));
       continue;
     }

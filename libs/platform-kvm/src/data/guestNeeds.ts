@@ -8,4 +8,17 @@ export const kvmGuestNeeds: GuestNeeds = {
   linuxOptionalModules: ['virtio_scsi', 'sd_mod', 'ahci', 'nvme', 'virtio_balloon', 'virtio_console'],
   serialConsole: 'ttyS0',
   networkIdentity: 'pin-by-mac',
+  agents: {
+    enable: ['qemu-guest-agent'],
+    disable: [
+      'open-vm-tools',
+      'vendor-vm-tools',
+      'waagent',
+      'hv-daemons',
+      'xe-guest-utilities',
+      'ngt',
+      'cloud-set-guest',
+    ],
+  },
+  cloudInitDatasources: ['NoCloud', 'ConfigDrive', 'None'],
 };

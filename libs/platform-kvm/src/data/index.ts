@@ -6,5 +6,5 @@ import { kvmGuestNeeds } from './guestNeeds.ts';
 export const kvmData: PlatformData = {
   capabilities: kvmCapabilities,
   guestNeeds: kvmGuestNeeds,
-  dataVersion: '1',
+  dataVersion: '2',
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hostCapabilitiesSchema } from '../event.ts';
+import { agentBandwidthSchema } from './bandwidth.ts';
 import { snakeSchema } from './caseStyle.ts';
 
 /** An id that may stand in a bus subject. */
@@ -71,6 +72,8 @@ export const agentSchema = z
     repositories: z.record(z.string(), z.string()),
     /** Targets it may serve. */
     targets: z.array(z.string()),
+    /** Cap of all its transfers together. */
+    bandwidth: agentBandwidthSchema,
   })
   .meta({ id: 'Agent' });
 

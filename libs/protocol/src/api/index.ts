@@ -1,4 +1,5 @@
 export * from './backups.ts';
+export * from './bandwidth.ts';
 export * from './caseStyle.ts';
 export * from './catalog.ts';
 export * from './estate.ts';

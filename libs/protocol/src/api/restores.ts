@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorSchema } from '../event.ts';
 import { partialPolicySchema, planSchema } from '../plan.ts';
+import { restoreBandwidthSchema } from './bandwidth.ts';
 import { snakeSchema } from './caseStyle.ts';
 
 const id = z.string().min(1).max(64);
@@ -124,6 +125,7 @@ export const restoreSchema = restoreSummarySchema
     error: errorSchema.nullable(),
     bytes_done: z.number(),
     bytes_total: z.number(),
+    bandwidth: restoreBandwidthSchema,
     steps: z.array(restoreStepSchema),
     ledger: z.array(ledgerRowSchema),
     /** Sequence number of the newest event; `GET restores/{id}/events` goes on from it. */

@@ -1,6 +1,6 @@
 import { chmod, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createOverlay, openChain, sealOverlay } from '@ascend/disk';
+import { createBandwidthLimiter, createOverlay, openChain, sealOverlay } from '@ascend/disk';
 import { runProcess } from '@ascend/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { digestOf } from '@ascend/connector/testing';
@@ -153,6 +153,28 @@ it('creates nothing when the restore point is not the planned one any more', asy
   await utimes(path, new Date(), new Date(Date.now() + 60_000));
   await expect(transfer()).rejects.toMatchObject({ code: 'DISK_SOURCE_CHANGED' });
   expect(world.platform.disks.size).toBe(0);
+});
+
+it('asks the cap of the whole process for every byte that it moves', async () => {
+  const { context } = world.contextFor({ kind: 'transfer-disk', diskIndex: 0 });
+  let taken = 0;
+  const take = async (bytes: number): Promise<void> => {
+    taken += bytes;
+    await Promise.resolve();
+  };
+  await transferDisk.run({ ...context, bandwidth: { ...createBandwidthLimiter(null), take } });
+  expect(taken).toBe(4 * mib + 65_536);
+});
+
+it('asks the cap of its own stream for every byte that it moves', async () => {
+  const { context } = world.contextFor({ kind: 'transfer-disk', diskIndex: 0 });
+  let taken = 0;
+  const take = async (bytes: number): Promise<void> => {
+    taken += bytes;
+    await Promise.resolve();
+  };
+  await transferDisk.run({ ...context, streamBandwidth: { ...createBandwidthLimiter(null), take } });
+  expect(taken).toBe(4 * mib + 65_536);
 });
 
 it('creates nothing once it was cancelled', async () => {

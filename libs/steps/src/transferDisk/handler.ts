@@ -1,5 +1,5 @@
-import type { OpenedSink, TargetSession } from '@ascend/connector';
-import { copyDisk, type CopyResult, type DiskImage } from '@ascend/disk';
+import type { TargetSession } from '@ascend/connector';
+import type { CopyResult } from '@ascend/disk';
 import type { PlannedDisk } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import { imageOf, readOverlays } from '../overlays.ts';
@@ -7,6 +7,7 @@ import { openSource } from '../source.ts';
 import type { StepContext, StepHandler } from '../stepHandler.ts';
 import { timed } from '../timing.ts';
 import { contentKey, readCheckpoint } from './checkpoint.ts';
+import { move, type Transfer } from './move.ts';
 import type { TransferDiskOutput } from './output.ts';
 
 const resourceKey = 'disk';
@@ -19,54 +20,6 @@ function plannedDisk(context: StepContext): PlannedDisk {
     code: 'STEP_PLAN_MISMATCH',
     message: `transfer disk ${diskIndex ?? 'without index'}: the plan has disks ${plan.disks.map((one) => one.diskIndex).join(', ')}`,
   });
-}
-
-interface Transfer {
-  readonly context: StepContext;
-  readonly image: DiskImage;
-  readonly planned: PlannedDisk;
-  readonly opened: OpenedSink;
-  readonly key: string;
-  readonly resumeFromBytes: number;
-}
-
-/** Moves the bytes and gives the disk its final name. On failure the sink keeps what it can, for a later attempt. */
-async function move(transfer: Transfer): Promise<CopyResult> {
-  const { context, planned, opened, key } = transfer;
-  const { plan } = context.operation;
-  const { sink } = opened;
-  const save = (confirmedBytes: number, copied: CopyResult | null): Promise<void> =>
-    context.checkpoint({ version: 1, contentKey: key, confirmedBytes, copied });
-  try {
-    const copied = await copyDisk({
-      image: transfer.image,
-      sink,
-      targetSizeBytes: planned.targetSizeBytes,
-      workDir: context.workDir,
-      signal: context.signal,
-      bandwidthBytesPerSecond: plan.policy.bandwidthBytesPerSecond,
-      resumeFromBytes: transfer.resumeFromBytes,
-      onProgress: (progress) =>
-        context.report({
-          phase: 'copy',
-          bytesDone: progress.bytesDone,
-          bytesTotal: progress.bytesTotal,
-          bytesSkipped: progress.bytesSkipped,
-        }),
-      onConfirmed: (confirmedBytes) => save(confirmedBytes, null),
-    });
-    // Before the final name is given: an agent that ends in between finds a finished disk and this result.
-    await save(planned.targetSizeBytes, copied);
-    await sink.finish();
-    return copied;
-  } catch (error) {
-    try {
-      await (sink.resumable ? sink.suspend() : sink.abort());
-    } catch (cause) {
-      context.logger.warn('closing the sink of a failed transfer failed', { reason: String(cause) });
-    }
-    throw error;
-  }
 }
 
 /** Reads the disk back where the target can and the copy did not run in one go. */
@@ -114,7 +67,9 @@ async function transfer(
     signal,
   });
   await context.ledger.present(resourceKey, opened.ref);
-  const resumeFromBytes = opened.kept ? (checkpoint?.confirmedBytes ?? 0) : 0;
+  // A sink that takes its blocks in order has no middle to go on from.
+  const isKept = opened.kept && (opened.alreadyFinished || !opened.sink.ordered);
+  const resumeFromBytes = isKept ? (checkpoint?.confirmedBytes ?? 0) : 0;
   const state: Transfer = { context, image, planned, opened, key, resumeFromBytes };
   const kept = opened.alreadyFinished ? (checkpoint?.copied ?? null) : null;
   const copied = kept ?? (await move(state));

@@ -4,6 +4,7 @@ import { asc, eq, sql } from 'drizzle-orm';
 import { query, type Session } from '../database.ts';
 import { isServerError } from '../databaseError.ts';
 import { agents, repositoryRoots, sites, targetAgents } from '../schema/index.ts';
+import { storedBandwidth, type StoredBandwidth } from './bandwidthCap.ts';
 import { siteUnknown } from './repositories.ts';
 import { runTransaction } from '../session.ts';
 
@@ -43,6 +44,10 @@ export interface AgentRow {
   /** Repository id → root path. */
   readonly repositories: Readonly<Record<string, string>>;
   readonly targets: readonly string[];
+  /** Cap of its own settings in bytes per second; null = none. */
+  readonly configuredBandwidth: number | null;
+  /** Cap that an operator set, which counts instead; null = nobody did. */
+  readonly bandwidth: StoredBandwidth | null;
 }
 
 async function selectAgents(session: Session, agentId?: string): Promise<readonly AgentRow[]> {
@@ -81,6 +86,8 @@ async function selectAgents(session: Session, agentId?: string): Promise<readonl
       (roots.get(row.id) ?? []).map((root) => [root.repositoryId, root.rootPath]),
     ),
     targets: (served.get(row.id) ?? []).map((one) => one.targetId),
+    configuredBandwidth: row.configuredBandwidth,
+    bandwidth: storedBandwidth(row),
   }));
 }
 
@@ -98,7 +105,8 @@ export const getAgent = query('get agent', async (session, agentId: string): Pro
   return row;
 });
 
-function agentUnknown(agentId: string, operation: string): AppError {
+/** The error for an agent that never enrolled. */
+export function agentUnknown(agentId: string, operation: string): AppError {
   return new AppError({
     code: 'STORE_AGENT_UNKNOWN',
     message: `${operation}: no agent ${JSON.stringify(agentId)}`,
@@ -192,11 +200,13 @@ export const noteHeartbeat = query(
       readonly version: string;
       readonly capabilities: HostCapabilities;
       readonly openOps: readonly string[];
+      /** Bytes per second, null = no cap; undefined leaves what is stored. */
+      readonly configuredBandwidth?: number | null | undefined;
       /** When it was received here. */
       readonly nowMs: number;
     },
   ): Promise<void> => {
-    const { agentId, version, capabilities, openOps, nowMs } = params;
+    const { agentId, version, capabilities, openOps, configuredBandwidth, nowMs } = params;
     const seen = new Date(nowMs);
     const [result] = await session.orm
       .update(agents)
@@ -204,6 +214,7 @@ export const noteHeartbeat = query(
         version,
         capabilities,
         openOps,
+        configuredBandwidth,
         lastSeenAt: sql`GREATEST(COALESCE(${agents.lastSeenAt}, ${seen}), ${seen})`,
       })
       .where(eq(agents.id, agentId));

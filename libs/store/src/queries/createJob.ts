@@ -110,6 +110,6 @@ export const createJob = query('create job', async (session, params: CreateJobPa
       plan,
       startedAt: new Date(nowMs),
     });
-    return { job, version: 1, lastEventSeq: events.length };
+    return { job, version: 1, lastEventSeq: events.length, bandwidth: null };
   }),
 );

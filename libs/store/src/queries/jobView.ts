@@ -1,4 +1,5 @@
 import type { RestoreJob, SeedRestoreStatus } from '@ascend/domain';
+import type { StoredBandwidth } from './bandwidthCap.ts';
 import type { OutboxMessage } from './outbox.ts';
 
 /** What callers of the older columns see of a job (D20); computed by the engine. */
@@ -20,6 +21,8 @@ export interface StoredJob {
   readonly job: RestoreJob;
   readonly version: number;
   readonly lastEventSeq: number;
+  /** The cap of its disk streams that an operator set; null = as planned. */
+  readonly bandwidth: StoredBandwidth | null;
 }
 
 /** A decided change: the job after it, and what goes out in the same transaction. */

@@ -2,8 +2,10 @@ import { AppError } from '@ascend/errors';
 import { asc, eq } from 'drizzle-orm';
 import { query, type Session } from '../database.ts';
 import { ledger, restoreJobs, restoreSteps } from '../schema/index.ts';
+import { storedBandwidth } from './bandwidthCap.ts';
 import { toRestoreJob, type JobRow, type LedgerRow, type StepRow } from './jobRows.ts';
 import type { StoredJob } from './jobView.ts';
+import { readTransferAgents, type AgentBandwidthRow } from './transferAgents.ts';
 
 /** The error for a job that is not, or no longer, there. */
 export function jobUnknown(jobId: string, operation: string): AppError {
@@ -19,9 +21,13 @@ export interface RestoreRows {
   readonly job: JobRow;
   readonly steps: readonly StepRow[];
   readonly ledger: readonly LedgerRow[];
+  /** The agents that move its disks. */
+  readonly agents: readonly AgentBandwidthRow[];
 }
 
-async function readRows(session: Session, jobId: string, lock: boolean): Promise<RestoreRows | null> {
+type JobRows = Omit<RestoreRows, 'agents'>;
+
+async function readRows(session: Session, jobId: string, lock: boolean): Promise<JobRows | null> {
   const select = session.orm.select().from(restoreJobs).where(eq(restoreJobs.id, jobId));
   const [job] = await (lock ? select.for('update') : select);
   if (job === undefined) return null;
@@ -46,7 +52,7 @@ async function readRows(session: Session, jobId: string, lock: boolean): Promise
 export const readRestore = query('read restore', async (session, jobId: string): Promise<RestoreRows> => {
   const rows = await readRows(session, jobId, false);
   if (rows === null) throw jobUnknown(jobId, 'read restore');
-  return rows;
+  return { ...rows, agents: await readTransferAgents(session, jobId) };
 });
 
 /**
@@ -72,6 +78,7 @@ export const loadJob = query(
       job: toRestoreJob(job, job.plan, steps, rows.ledger),
       version: job.version,
       lastEventSeq: job.lastEventSeq,
+      bandwidth: storedBandwidth(job),
     };
   },
 );

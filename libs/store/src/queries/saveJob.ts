@@ -117,6 +117,6 @@ export const saveJob = query('save job', async (session, params: SaveJobParams):
       .set(jobColumns(params, row, lastEventSeq))
       .where(eq(restoreJobs.id, after.jobId));
     await saveReport(tx, after, nowMs);
-    return { job: after, version: row.version + 1, lastEventSeq };
+    return { job: after, version: row.version + 1, lastEventSeq, bandwidth: before.bandwidth };
   }),
 );

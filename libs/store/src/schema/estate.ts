@@ -1,5 +1,6 @@
 import type { HostCapabilities, TargetFacts } from '@ascend/domain';
 import {
+  bigint,
   char,
   customType,
   datetime,
@@ -25,6 +26,9 @@ export const agents = mysqlTable('agents', {
   enrolledAt: datetime('enrolled_at', { fsp: 3 }).notNull(),
   lastSeenAt: datetime('last_seen_at', { fsp: 3 }),
   revokedAt: datetime('revoked_at', { fsp: 3 }),
+  configuredBandwidth: bigint('configured_bandwidth', { mode: 'number' }),
+  bandwidthBytesPerSecond: bigint('bandwidth_bytes_per_second', { mode: 'number' }),
+  bandwidthRevision: bigint('bandwidth_revision', { mode: 'number' }).notNull().default(0),
 });
 
 /** A one-time token for one agent of a site; only its hash is stored. */

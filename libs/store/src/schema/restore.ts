@@ -67,6 +67,8 @@ export const restoreJobs = mysqlTable('restore_jobs', {
   error: json('error').$type<StoredError>(),
   lastEventSeq: bigint('last_event_seq', { mode: 'number' }).notNull().default(0),
   createdBy: varchar('created_by', { length: 255 }),
+  bandwidthBytesPerSecond: bigint('bandwidth_bytes_per_second', { mode: 'number' }),
+  bandwidthRevision: bigint('bandwidth_revision', { mode: 'number' }).notNull().default(0),
 });
 
 /** One step of a restore, as its newest attempt left it. */

@@ -1,0 +1,53 @@
+import { AppError, isAppError } from '@ascend/errors';
+import { runProcess } from '@ascend/runtime';
+import { hostSandboxCommand, insidePaths } from '../../apply/hostSandbox.ts';
+import type { CopyEfiFileEdit } from '../plan/windowsEdit.ts';
+
+const timeoutMs = 60_000;
+
+async function mtools(
+  volumePath: string,
+  args: readonly string[],
+  params: { readonly okExitCodes: readonly number[]; readonly signal: AbortSignal },
+): Promise<number> {
+  const [program = '', ...rest] = args;
+  const inside = [program, '-i', insidePaths.volume, ...rest];
+  const command = await hostSandboxCommand({ purpose: 'tool', volumePath }, inside);
+  return (await runProcess({ ...command, ...params, timeoutMs })).exitCode;
+}
+
+/** True when the file is on the EFI system partition. @throws {AppError} PROCESS_NOT_FOUND, OPERATION_CANCELLED */
+export async function hasEfiFile(volumePath: string, path: string, signal: AbortSignal): Promise<boolean> {
+  return (await mtools(volumePath, ['mdir', '-b', `::/${path}`], { okExitCodes: [0, 1], signal })) === 0;
+}
+
+/**
+ * Copies a file of an exported EFI system partition to a second name there, by mtools in the sandbox. Idempotent.
+ *
+ * @throws {AppError} GUEST_EDIT_FAILED - not a FAT file system, no space, or the file is not there
+ */
+export async function copyEfiFile(
+  volumePath: string,
+  edit: CopyEfiFileEdit,
+  signal: AbortSignal,
+): Promise<void> {
+  const folders = edit.to.split('/').slice(0, -1);
+  try {
+    for (let count = 1; count <= folders.length; count += 1) {
+      const folder = folders.slice(0, count).join('/');
+      if (await hasEfiFile(volumePath, folder, signal)) continue;
+      await mtools(volumePath, ['mmd', `::/${folder}`], { okExitCodes: [0], signal });
+    }
+    await mtools(volumePath, ['mcopy', '-o', `::/${edit.from}`, `::/${edit.to}`], {
+      okExitCodes: [0],
+      signal,
+    });
+  } catch (cause) {
+    if (!isAppError(cause) || cause.code !== 'PROCESS_FAILED') throw cause;
+    throw new AppError({
+      code: 'GUEST_EDIT_FAILED',
+      message: `copy ${edit.from} to ${edit.to}: ${cause.message}`,
+      cause,
+    });
+  }
+}

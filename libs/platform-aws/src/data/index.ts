@@ -1,0 +1,1 @@
+export { awsGuestNeeds } from './guestNeeds.ts';

@@ -1,0 +1,1 @@
+export { azureGuestNeeds } from './guestNeeds.ts';

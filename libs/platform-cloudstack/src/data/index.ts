@@ -1,0 +1,1 @@
+export { cloudstackGuestNeeds } from './guestNeeds.ts';

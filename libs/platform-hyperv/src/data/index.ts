@@ -1,0 +1,1 @@
+export { hypervGuestNeeds } from './guestNeeds.ts';

@@ -1,0 +1,1 @@
+export { nutanixGuestNeeds } from './guestNeeds.ts';

@@ -1,0 +1,1 @@
+export { vmwareGuestNeeds } from './guestNeeds.ts';
