@@ -75,7 +75,7 @@ export function sampleFiles(): readonly GuestFile[] {
       path: 'etc/fstab',
       text: [
         `UUID=${sampleUuids.root} / ext4 errors=remount-ro 0 1`,
-        `UUID=${sampleUuids.data} /srv/data ext4 defaults,nofail,x-systemd.device-timeout=20s 0 2`,
+        `UUID=${sampleUuids.data} /srv/data ext4 defaults,nofail,x-systemd.device-timeout=180s 0 2`,
         '',
       ].join('\n'),
     },
