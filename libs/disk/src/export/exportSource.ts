@@ -1,7 +1,8 @@
 import type { DiskImage } from '../blockdev.ts';
-import { openDirectSource, openReferenceSource } from '../source/directSource.ts';
+import { openDirectSource } from '../source/directSource.ts';
 import type { DiskSource } from '../source/diskSource.ts';
 import { openNbdSource } from '../source/nbdSource.ts';
+import { openReferenceSource } from '../source/referenceSource.ts';
 import { surveyDisk, type DiskSurvey } from '../survey.ts';
 import { readEngineOf, type ExportEngine } from './exportFormat.ts';
 

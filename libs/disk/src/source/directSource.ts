@@ -1,4 +1,3 @@
-import type { SourceFormat } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import { systemClock } from '@ascend/runtime';
 import type { Extent } from '../extent.ts';
@@ -28,14 +27,7 @@ function checkRange(sizeBytes: number, offset: number, length: number, operation
   });
 }
 
-type ReadInto = DiskSource['readInto'];
-
-function assemble(
-  reference: DiskSource,
-  files: LayerFiles,
-  signal: AbortSignal,
-  bytes: ReadInto | null,
-): DirectSource {
+function assemble(reference: DiskSource, files: LayerFiles, signal: AbortSignal): DirectSource {
   const { sizeBytes } = reference;
   const { maps } = files;
   const extents = (offset: number, length: number): AsyncIterable<Extent> => {
@@ -61,8 +53,7 @@ function assemble(
     extents,
     readInto: async (offset, target) => {
       checkRange(sizeBytes, offset, target.length, 'read');
-      if (bytes !== null) await bytes(offset, target);
-      else await readDirect(reading, offset, target);
+      await readDirect(reading, offset, target);
     },
     assertUnchanged: () => files.assertUnchanged(),
     close: () => (closing ??= close()),
@@ -81,29 +72,6 @@ function assemble(
  * DISK_HEADER_INVALID, DISK_FILE_MISSING, DISK_FILE_UNREADABLE, DISK_SERVER_FAILED, PROCESS_NOT_FOUND, OPERATION_CANCELLED
  */
 export async function openDirectSource(params: OpenSourceParams): Promise<DirectSource> {
-  return await openWith(params, () => null);
-}
-
-// QEMU (7.2) tells no holes of a VHDX: a disk of terabytes with little on it would be read whole. Those of a VMDK it tells grain by grain: 100 s
-// for an empty disk of 2.25 TiB.
-const withoutMap = new Set<SourceFormat>(['vhdx', 'vmdk']);
-
-/**
- * Opens a point in time for comparing: every byte comes from the block server, as QEMU sees it. So does the map, but for formats whose
- * holes QEMU does not tell, or slowly: for those it is our own walk.
- *
- * @throws {AppError} as `openNbdSource` and `openDirectSource`
- */
-export async function openReferenceSource(params: OpenSourceParams): Promise<DiskSource> {
-  const isMapped = params.image.chain.layers.every(({ format }) => !withoutMap.has(format));
-  if (isMapped) return await openNbdSource(params);
-  return await openWith(params, (reference) => (offset, target) => reference.readInto(offset, target));
-}
-
-async function openWith(
-  params: OpenSourceParams,
-  bytesOf: (reference: DiskSource) => ReadInto | null,
-): Promise<DirectSource> {
   const reference = await openNbdSource(params);
   try {
     const files = await openLayerFiles(params.image);
@@ -111,7 +79,7 @@ async function openWith(
       await files.close();
       throw new AppError({ code: 'OPERATION_CANCELLED', message: 'open disk: cancelled' });
     }
-    return assemble(reference, files, params.signal, bytesOf(reference));
+    return assemble(reference, files, params.signal);
   } catch (cause) {
     await reference.close();
     throw cause;

@@ -6,7 +6,7 @@ import { openChain } from '../chain/chain.ts';
 import { blockBytes } from '../copy/blockPlan.ts';
 import { blockDigest, createCompletion, type Completion } from '../copy/completion.ts';
 import type { DiskSource } from '../source/diskSource.ts';
-import { openReferenceSource } from '../source/directSource.ts';
+import { openReferenceSource } from '../source/referenceSource.ts';
 import { dataBlocks, unionOf, type BlockRange } from './blockRanges.ts';
 import { compareBlocks, mismatchError } from './compareBlocks.ts';
 import { chooseRanks, createReservoir, createSeededRandom, detectionProbability } from './sample.ts';
