@@ -39,6 +39,8 @@ export default defineConfig({
         test: {
           name: 'core',
           include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'test/house-rules/**/*.test.ts'],
+          // Most of them wait for processes; the default leaves a machine of 2 cores with one worker.
+          maxWorkers: 2,
         },
       },
       {

@@ -47,6 +47,7 @@ async function makeSparse(folder: string, sizeBytes: number): Promise<void> {
 async function measure(
   sizeBytes: number,
   format: string,
+  env: Readonly<Record<string, string>>,
 ): Promise<{ start: number; peak: number; sha256: string }> {
   return await withTempFolder(async (folder) => {
     await makeSparse(folder, sizeBytes);
@@ -61,6 +62,7 @@ await import('node:fs/promises').then((fs) => fs.writeFile(folder + '/result.jso
       program: process.execPath,
       // As small a young generation as a copy's own thread has (copyInWorker): garbage is not what is measured.
       args: ['--max-semi-space-size=2', program, folder, 'disk.qcow2', format, String(sizeBytes)],
+      env,
     });
     const compared = await qemuImg(
       'compare',
@@ -79,11 +81,16 @@ await import('node:fs/promises').then((fs) => fs.writeFile(folder + '/result.jso
 test.each(['raw', 'qcow2'])(
   'memory for a sparse disk of 1.5 TiB copied to %s stays within 56 MiB and is that of a small disk',
   async (format) => {
-    const small = await measure(gib, format);
-    const large = await measure(1536 * gib, format);
-    expect(large.peak - large.start).toBeLessThanOrEqual(56);
-    expect(large.peak).toBeLessThanOrEqual(small.peak + 16);
-    expect(large.sha256).toMatch(/^[0-9a-f]{64}$/);
+    await withTempFolder(async (folder) => {
+      // As agent and CLI run: with a warm cache of compiled code, or the compiler would count.
+      const env = { NODE_COMPILE_CACHE: folder };
+      await measure(gib, format, env);
+      const small = await measure(gib, format, env);
+      const large = await measure(1536 * gib, format, env);
+      expect(large.peak - large.start).toBeLessThanOrEqual(56);
+      expect(large.peak).toBeLessThanOrEqual(small.peak + 16);
+      expect(large.sha256).toMatch(/^[0-9a-f]{64}$/);
+    });
   },
 );
 
@@ -98,9 +105,9 @@ async function processesOf(folder: string): Promise<string[]> {
 }
 
 async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
-  const giveUpAt = Date.now() + 10_000;
+  const giveUpAt = Date.now() + 60_000;
   while (!(await condition())) {
-    if (Date.now() > giveUpAt) throw new Error('the condition did not come true within 10 s');
+    if (Date.now() > giveUpAt) throw new Error('the condition did not come true within 60 s');
     await systemClock.sleep(50);
   }
 }

@@ -18,6 +18,7 @@ interface Header {
   readonly grain?: bigint;
   readonly grainsPerTable?: number;
   readonly directory?: bigint;
+  readonly algorithm?: number;
 }
 
 function headerOf(header: Header): Buffer {
@@ -28,6 +29,7 @@ function headerOf(header: Header): Buffer {
   bytes.writeBigUInt64LE(header.grain ?? 128n, 20);
   bytes.writeUInt32LE(header.grainsPerTable ?? 512, 44);
   bytes.writeBigUInt64LE(header.directory ?? 1n, 56);
+  bytes.writeUInt16LE(header.algorithm ?? 1, 77);
   return bytes;
 }
 
@@ -57,6 +59,7 @@ const refused: readonly (readonly [string, Header, string])[] = [
   ['grains of 2 GiB', { grain: 0x40_0000n }, 'DISK_HEADER_INVALID'],
   ['tables without grains', { grainsPerTable: 0 }, 'DISK_HEADER_INVALID'],
   ['tables of more grains than a sector quad holds', { grainsPerTable: 513 }, 'DISK_HEADER_INVALID'],
+  ['a compression that contradicts the flags', { algorithm: 0 }, 'DISK_HEADER_INVALID'],
   ['a directory at 0', { directory: 0n }, 'DISK_HEADER_INVALID'],
   [
     'a directory of 2^40 entries',

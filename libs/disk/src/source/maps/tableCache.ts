@@ -6,6 +6,7 @@ const tablePageBytes = 64 * 1024;
 /** For tables of tables, of which a disk needs little: those of a long chain then stay in the cache. */
 export const directoryPageBytes = 4 * 1024;
 const maxBytes = 4 * 1024 * 1024;
+const maxSparePages = 8;
 // A number per page, which costs less than a text: offsets are below 2^53, pages at least 4 KiB.
 const maxPagesOfFile = 2 ** 41;
 
@@ -16,12 +17,14 @@ export interface TablePage {
   readonly bytes: Buffer;
   /** The same bytes in pieces of 4, in the order of this machine: for telling empty entries from others. */
   readonly words: Uint32Array;
+  /** Whether the cache still holds it. Danger: soon after it does not, its memory serves another page. */
+  held: boolean;
 }
 
 /** The tables of one file. */
 export interface TableFile {
   /**
-   * The page that holds an entry of a table; a promise only when it must be read.
+   * The page that holds an entry of a table; a promise only when it must be read. To be used at once: see `TablePage.held`.
    *
    * @throws {AppError} (also by the promise) DISK_IMAGE_TRUNCATED - the entry lies behind the end of the file; DISK_FILE_UNREADABLE
    */
@@ -36,6 +39,28 @@ export interface TableCache {
   open(file: ImageFile, pageBytes?: number): TableFile;
 }
 
+/**
+ * Memory of pages that were dropped, for the next ones: a walk over a large disk reads thousands of pages, and what waits for the garbage
+ * collector would count as the disk's. Handed out a turn of the event loop after the drop, when whoever was given the page is done with it.
+ */
+class SparePages {
+  readonly #free: Buffer[] = [];
+
+  take(lengthBytes: number): Buffer {
+    return (
+      (lengthBytes === tablePageBytes ? this.#free.pop() : undefined) ?? Buffer.allocUnsafeSlow(lengthBytes)
+    );
+  }
+
+  give(page: TablePage): void {
+    page.held = false;
+    if (page.bytes.length !== tablePageBytes) return;
+    setImmediate(() => {
+      if (this.#free.length < maxSparePages) this.#free.push(page.bytes);
+    });
+  }
+}
+
 interface Slot {
   page: TablePage | Promise<TablePage>;
   readonly lengthBytes: number;
@@ -44,6 +69,7 @@ interface Slot {
 /** Least recently used out first. */
 class PageStore {
   readonly #slots = new Map<number, Slot>();
+  readonly #spare = new SparePages();
   #heldBytes = 0;
 
   get(key: number, file: ImageFile, offset: number, pageBytes: number): TablePage | Promise<TablePage> {
@@ -65,19 +91,23 @@ class PageStore {
   }
 
   #drop(key: number): void {
-    this.#heldBytes -= this.#slots.get(key)?.lengthBytes ?? 0;
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return;
+    this.#heldBytes -= slot.lengthBytes;
     this.#slots.delete(key);
+    if (!(slot.page instanceof Promise)) this.#spare.give(slot.page);
   }
 
   async #load(key: number, file: ImageFile, offsetBytes: number, length: number): Promise<TablePage> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#spare.take(length);
     try {
       await file.readInto(offsetBytes, bytes);
     } catch (cause) {
       this.#drop(key);
       throw cause;
     }
-    const page = { offsetBytes, bytes, words: new Uint32Array(bytes.buffer, bytes.byteOffset, length >> 2) };
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, length >> 2);
+    const page: TablePage = { offsetBytes, bytes, words, held: true };
     const slot = this.#slots.get(key);
     if (slot !== undefined) slot.page = page;
     return page;
@@ -96,7 +126,7 @@ export function createTableCache(): TableCache {
       return {
         page: (entryBytes) => {
           const offset = entryBytes - (entryBytes % pageBytes);
-          if (last?.offsetBytes === offset) return last;
+          if (last?.offsetBytes === offset && last.held) return last;
           if (entryBytes >= file.sizeBytes) {
             const problem = `a table entry at ${entryBytes} is wanted, the file ends at ${file.sizeBytes}`;
             throw mapError(file, problem, 'DISK_IMAGE_TRUNCATED');
