@@ -17,8 +17,8 @@ import { createStallDetector, type StallDetector } from './stallDetector.ts';
 
 // Smallest piece that is read, tested for zeros and written: the usual cluster of QCOW2.
 const minUnitBytes = 64 * 1024;
-const defaultPoolBytes = 16 * 1024 * 1024;
-const defaultReadsInFlight = 16;
+const defaultPoolBytes = 12 * 1024 * 1024;
+const defaultReadsInFlight = 12;
 const defaultConfirmEveryMs = 5000;
 const defaultStallAfterMs = 120_000;
 const closeWaitMs = 15_000;
@@ -31,9 +31,9 @@ export interface CopyTuning {
    * Default `sha256`. `none` saves 0.6 CPU-seconds per GB: the result has no digest, and a resume does not read the confirmed part again.
    */
   readonly digest?: 'sha256' | 'none';
-  /** Memory for blocks under way; default 16 MiB, at least 1 MiB. This is all that a copy holds, whatever the disk's size. */
+  /** Memory for blocks under way; default 12 MiB, at least 1 MiB. This is all that a copy holds, whatever the disk's size. */
   readonly poolBytes?: number;
-  /** Blocks of 1 MiB that are read at the same time; default 16. More helps a source behind a network. */
+  /** Blocks of 1 MiB that are read at the same time; default 12. More helps a source behind a network. */
   readonly readsInFlight?: number;
   /** Default 120 s. null = never. Time in which a limit holds the copy does not count. */
   readonly stallAfterMs?: number | null;

@@ -38,25 +38,25 @@ test('an ordered sink has as many blocks at once as the pool holds, called in or
   const sizeBytes = 40 * mib;
   // The first reads end last.
   const source = createMemorySource([data(sizeBytes, 5)], async (offset) => {
-    for (let round = (offset / mib) % 16; round < 16; round += 1) await nextTick();
+    for (let round = (offset / mib) % 12; round < 12; round += 1) await nextTick();
   });
   let [waiting, most] = [0, 0];
   const held: (() => void)[] = [];
   const sink = createMemorySink({
     sizeBytes,
     ordered: true,
-    // No call ends before 16 wait: a copy that waited for one before making the next would hang here.
+    // No call ends before 12 wait: a copy that waited for one before making the next would hang here.
     delay: async (call) => {
       waiting += 1;
       most = Math.max(most, waiting);
-      if (waiting < 16 && call.offsetBytes < 32 * mib)
+      if (waiting < 12 && call.offsetBytes < 32 * mib)
         await new Promise<void>((resolve) => held.push(resolve));
       else for (const release of held.splice(0)) release();
       waiting -= 1;
     },
   });
   await copy(source, sink);
-  expect(most).toBe(16);
+  expect(most).toBe(12);
   expect(sink.bytes.equals(source.bytes)).toBe(true);
   expect(sink.calls.map((call) => call.offsetBytes)).toEqual(Array.from({ length: 40 }, (_, n) => n * mib));
 });
@@ -152,7 +152,7 @@ test('depth and pool are what was asked for', async () => {
     await copy(source, sink, more);
     return source.mostReads();
   };
-  expect(await run({})).toBe(16);
+  expect(await run({})).toBe(12);
   expect(await run({ readsInFlight: 3 })).toBe(3);
   expect(await run({ poolBytes: 32 * mib, readsInFlight: 32 })).toBe(32);
   expect(await run({ poolBytes: 2 * mib })).toBe(2);
