@@ -31,7 +31,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     passWithNoTests: false,
-    testTimeout: 60_000,
+    // Against hanging for ever: no test measures time by it.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
       {
