@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Puts what Ascend needs on a Debian or Ubuntu machine: packages, Node 24 in .tools/, npm packages. Safe to run again;
 # does nothing that is done already. Sourced by quickstart.sh and test/run.sh, or run by hand.
-#   deploy/setup.sh --peers   also what the peer tests need (their releases of nats-server are built with Go, which must be there)
+#   deploy/setup.sh --appliance  also what an agent needs to look into layouts that this machine cannot mount (libguestfs)
+#   deploy/setup.sh --tests      also what makes the guests of the tests
+#   deploy/setup.sh --peers      also what the peer tests need (their releases of nats-server are built with Go, which must be there)
 set -euo pipefail
 
 ascend_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 node_version=$(cat "$ascend_root/.node-version")
 npm_version=11.19.1
 
-with_peers=no
+with_peers=no with_tests=no with_appliance=no
 for argument in "$@"; do
   [ "$argument" != --peers ] || with_peers=yes
+  [ "$argument" != --tests ] || with_tests=yes
+  [ "$argument" != --appliance ] || with_appliance=yes
 done
 
 say() { printf '%s\n' "$*" >&2; }
@@ -51,6 +55,8 @@ ntfs-3g ntfs-3g
 bsdtar libarchive-tools
 pgrep procps
 debugfs e2fsprogs
+xfs_repair xfsprogs
+btrfs btrfs-progs
 sfdisk fdisk
 setpriv util-linux
 newuidmap uidmap
@@ -58,6 +64,14 @@ ip iproute2
 git git
 npm npm
 openssl openssl
+LIST
+  [ "$with_tests" = no ] || cat <<'LIST'
+lvm lvm2
+mdadm mdadm
+cryptsetup cryptsetup-bin
+LIST
+  [ "$with_appliance" = no ] || cat <<'LIST'
+guestfish libguestfs-tools
 LIST
   [ "$with_peers" = no ] || cat <<'LIST'
 nbdkit nbdkit
@@ -75,6 +89,8 @@ install_packages() {
   [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || [ -e /usr/share/OVMF/OVMF_CODE.fd ] || missing="$missing ovmf"
   # The sample guest is a Debian; on other distributions mmdebstrap needs the keys that sign its packages.
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring"
+  # An appliance runs this machine's kernel, which a container lacks.
+  if [ "$with_appliance" = yes ] && ! compgen -G '/boot/vmlinuz-*' >/dev/null; then missing="$missing linux-image-$(dpkg --print-architecture)"; fi
   # A busybox that needs libraries is of no use inside a guest.
   if ldd "$(command -v busybox)" >/dev/null 2>&1; then missing="$missing busybox-static"; fi
   missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')

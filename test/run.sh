@@ -3,23 +3,26 @@
 #   test/run.sh             core: format, lint, types, boundaries, unused code, unit, contract, e2e, kill, broken images
 #   test/run.sh --peers     also third-party software of other versions than Debian's (needs Go)
 #   test/run.sh --disks     also the long groups of the disk engine: every source in every format, kill points, broken images
+#   test/run.sh --matrix    also the appliance, and eight cells of the boot matrix: real guests converted and booted on other hardware
 #   test/run.sh --nightly   also the long groups; they write their RESULTS.md themselves
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-peers=no nightly=no disks=no
+peers=no nightly=no disks=no matrix=no
 for argument in "$@"; do
   case "$argument" in
     --peers) peers=yes ;;
+    --matrix) matrix=yes ;;
     --nightly) nightly=yes ;;
     --disks) disks=yes ;;
-    -h | --help) sed -n '2,7p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,8p' "$0"; exit 0 ;;
     *) echo "test/run.sh: unknown option $argument (see --help)" >&2; exit 2 ;;
   esac
 done
 
-setup=()
-[ "$peers" = no ] || setup=(--peers)
+setup=(--tests)
+[ "$peers" = no ] || setup+=(--peers)
+[ "$matrix" = no ] || setup+=(--appliance)
 # shellcheck source=deploy/setup.sh
 . deploy/setup.sh "${setup[@]}" || exit 1
 set +e
@@ -41,6 +44,12 @@ check() {
     tail -n 60 "$log"
   fi
 }
+
+# Compiled code is kept between the processes that tests start, as agent and CLI keep theirs.
+export NODE_COMPILE_CACHE="$PWD/.ascend/cache/compiled"
+mkdir -p "$NODE_COMPILE_CACHE"
+# Before any thread needs it: see compileOnce in libs/disk/src/worker/copyInWorker.ts.
+node libs/disk/src/worker/copyWorker.ts
 
 # Runs vitest projects and adds their counts; a run that leaves no report or fails outside its tests counts as one failure.
 suite() {
@@ -75,7 +84,7 @@ check 'unused code (knip)' npm run --silent check:unused
 check 'boundaries (turbo)' npm run --silent check:boundaries
 suite core --project core
 # The pure libs again with coverage and its thresholds; the whole run is not measured, as that changes what processes weigh.
-suite coverage --project core --coverage libs/planner libs/engine
+NODE_DISABLE_COMPILE_CACHE=1 suite coverage --project core --coverage libs/planner libs/engine
 suite system --project system
 if [ "$disks" = yes ]; then
   suite disks --project disks
@@ -84,6 +93,10 @@ fi
 if [ "$peers" = yes ]; then
   suite peers --project peers
   suite peers-nats --project 'peers-nats-*'
+fi
+if [ "$matrix" = yes ]; then
+  suite appliance --project appliance
+  suite boot-matrix --project boot-matrix
 fi
 if [ "$nightly" = yes ]; then suite nightly --project nightly; fi
 

@@ -8,6 +8,9 @@ declare module 'vitest' {
   }
 }
 
+/** They start a machine of their own, which takes minutes without KVM. */
+const applianceTests = ['libs/guest/src/appliance/{openAppliance,probeAppliance}.test.ts'];
+
 /** The bus's own tests on another release of nats-server, which stands first in the search path. */
 function busOn(version: string) {
   return {
@@ -39,7 +42,13 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'core',
-          include: ['libs/**/*.test.ts', 'apps/**/*.test.ts', 'test/house-rules/**/*.test.ts'],
+          include: [
+            'libs/**/*.test.ts',
+            'apps/**/*.test.ts',
+            'test/house-rules/**/*.test.ts',
+            'test/boot-matrix/cells.test.ts',
+          ],
+          exclude: applianceTests,
           // Most of them wait for processes; the default leaves a machine of 2 cores with one worker.
           maxWorkers: 2,
         },
@@ -49,6 +58,17 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/e2e/**/*.test.ts', 'test/chaos/**/*.test.ts'],
+          // Each starts a system of its own, and a guest without KVM keeps one core busy.
+          maxWorkers: 2,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'appliance',
+          include: applianceTests,
           fileParallelism: false,
           testTimeout: 900_000,
           hookTimeout: 900_000,
@@ -62,6 +82,14 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 900_000,
           hookTimeout: 900_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'boot-matrix',
+          include: ['test/boot-matrix/bootMatrix.test.ts'],
+          testTimeout: 1_800_000,
         },
       },
       {
@@ -89,7 +117,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'nightly',
-          include: ['test/nightly/**/*.test.ts'],
+          include: ['test/nightly/**/*.test.ts', 'test/boot-matrix/everyCell.test.ts'],
           fileParallelism: false,
           testTimeout: 7_200_000,
           hookTimeout: 900_000,

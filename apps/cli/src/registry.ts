@@ -1,4 +1,10 @@
-import type { PlatformData, PlatformId } from '@ascend/domain';
+import {
+  isPlatformId,
+  platformIds,
+  type GuestHardware,
+  type PlatformData,
+  type PlatformId,
+} from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import type { ConnectorRegistry } from '@ascend/steps';
 
@@ -14,4 +20,30 @@ export async function loadPlatformData(platform: PlatformId): Promise<PlatformDa
     code: 'INPUT_INVALID',
     message: `load platform ${platform}: this version has no connector for it`,
   });
+}
+
+const hardware: Readonly<Record<PlatformId, () => Promise<GuestHardware>>> = {
+  kvm: async () => (await import('@ascend/platform-kvm/data')).kvmHardware,
+  vmware: async () => (await import('@ascend/platform-vmware/data')).vmwareHardware,
+  cloudstack: async () => (await import('@ascend/platform-cloudstack/data')).cloudstackHardware,
+  hyperv: async () => (await import('@ascend/platform-hyperv/data')).hypervHardware,
+  aws: async () => (await import('@ascend/platform-aws/data')).awsHardware,
+  azure: async () => (await import('@ascend/platform-azure/data')).azureHardware,
+  nutanix: async () => (await import('@ascend/platform-nutanix/data')).nutanixHardware,
+};
+
+/** The platform an option names. @throws {AppError} INPUT_INVALID - lists the known ones */
+export function platformOf(option: string, text: string): PlatformId {
+  if (isPlatformId(text)) return text;
+  throw new AppError({
+    code: 'INPUT_INVALID',
+    message: `read --${option}: ${JSON.stringify(text)} is none of the platforms ${platformIds.join(', ')}`,
+    details: { candidates: platformIds },
+    hint: `Give one of ${platformIds.join(', ')}.`,
+  });
+}
+
+/** What the platform's hardware needs inside a guest; for this no connector is needed. */
+export async function loadGuestHardware(platform: PlatformId): Promise<GuestHardware> {
+  return await hardware[platform]();
 }

@@ -2,7 +2,7 @@ import type {
   BootReport,
   EvidenceRung,
   Finding,
-  GuestNeeds,
+  GuestNeedsVariant,
   LedgerEntry,
   PlannedDisk,
   PlannedNic,
@@ -141,8 +141,8 @@ export interface TargetSession extends AsyncDisposable {
 export interface Connector {
   readonly platform: PlatformId;
   readonly capabilities: PlatformCapabilities;
-  /** What the platform's hardware needs inside a guest: read by prepare-guest. */
-  readonly guestNeeds: GuestNeeds;
+  /** What each kind of the platform's hardware needs inside a guest: prepare-guest takes that of the plan. */
+  readonly guestNeeds: readonly GuestNeedsVariant[];
   /** Schema check only, no I/O. @throws {AppError} TARGET_CONNECTION_INVALID */
   parseConnection(input: unknown): Connection;
   /** @throws {AppError} TARGET_UNREACHABLE, TARGET_DENIED */

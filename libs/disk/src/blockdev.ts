@@ -5,14 +5,15 @@ import type { DiskChain } from './chain/chain.ts';
 /** A restore point's disk with zero or more overlays of ours on top (top last). */
 export interface DiskImage {
   readonly chain: DiskChain;
-  /** Absolute paths of QCOW2 files without a recorded backing name, lowest first. */
+  /** Absolute paths of QCOW2 files of ours, lowest first; a backing name recorded in them is never followed. */
   readonly overlays: readonly string[];
 }
 
 /** A block device description of QEMU (the argument of `blockdev-add`). */
 export type Blockdev = Readonly<Record<string, unknown>>;
 
-const drivers: Readonly<Record<Exclude<SourceFormat, 'ebs-snapshot'>, string>> = {
+/** QEMU's driver of each file format. */
+export const qemuDrivers: Readonly<Record<Exclude<SourceFormat, 'ebs-snapshot'>, string>> = {
   qcow2: 'qcow2',
   raw: 'raw',
   vhd: 'vpc',
@@ -36,7 +37,7 @@ function describe(
     });
   }
   return {
-    driver: drivers[format],
+    driver: qemuDrivers[format],
     'read-only': !writable,
     ...(writable ? { discard: 'unmap' } : {}),
     file: { driver: 'file', filename: filePath, 'read-only': !writable },

@@ -61,7 +61,7 @@ export { openPoint, planExport, type ExportPlan, type PlanExportParams } from '.
 export { inspectDisk, type InspectedDisk, type InspectedLayer } from './inspect/inspectDisk.ts';
 export type { TcpAddress } from './nbd/socket.ts';
 export type { TlsPsk } from './nbd/startTls.ts';
-export { createOverlay, sealOverlay } from './overlay.ts';
+export { createOverlay, recordBacking, sealOverlay } from './overlay.ts';
 export { exportFuse, removeStaleMounts, type ExportFuseParams, type FuseExport } from './qemu/fuseExport.ts';
 export {
   serveNbd,

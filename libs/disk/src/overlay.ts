@@ -1,7 +1,7 @@
 import { chmod, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { runProcess } from '@ascend/runtime';
-import { blockdevArgument, fileBlockdev, type DiskImage } from './blockdev.ts';
+import { blockdevArgument, fileBlockdev, qemuDrivers, type DiskImage } from './blockdev.ts';
 import { changeFile } from './fileErrors.ts';
 import { toolError } from './qemu/qemuError.ts';
 
@@ -54,6 +54,27 @@ export async function createOverlay(params: {
 }): Promise<void> {
   await changeFile('remove', params.path, () => rm(params.path, { force: true }));
   await createQcow2(params.path, params.image.chain.virtualSizeBytes);
+}
+
+/**
+ * Writes the name of the backup's top file into an overlay that leaves this product: other programs find what lies below
+ * it. Here it is still opened by explicit description alone. No data is touched; the backup is not opened.
+ *
+ * @throws {AppError} DISK_IO_FAILED, PROCESS_NOT_FOUND
+ */
+export async function recordBacking(params: {
+  readonly image: DiskImage;
+  readonly path: string;
+}): Promise<void> {
+  const [top] = params.image.chain.layers;
+  if (top === undefined || top.format === 'ebs-snapshot') return;
+  // The tools take json:{…} and protocol:… for a name; an absolute path is neither.
+  const args = ['rebase', '-u', '-f', 'qcow2', '-b', top.absPath, '-F', qemuDrivers[top.format], params.path];
+  try {
+    await runProcess({ program: 'qemu-img', args });
+  } catch (cause) {
+    throw toolError(`record backing of ${params.path}`, cause, 'DISK_IO_FAILED');
+  }
 }
 
 /**

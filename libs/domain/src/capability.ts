@@ -120,7 +120,8 @@ export interface GuestNeedsVariant {
 /** All pure data of one platform, as the app's registry hands it to the planner. */
 export interface PlatformData {
   readonly capabilities: PlatformCapabilities;
-  readonly guestNeeds: GuestNeeds;
+  /** By kind of hardware, the platform's favourite first: `chooseNeeds` finds the one of a plan. */
+  readonly guestNeeds: readonly GuestNeedsVariant[];
   /** Bumped whenever any of the data changes; part of a plan's inputs hash (D3). */
   readonly dataVersion: string;
 }

@@ -34,10 +34,20 @@ export interface KernelFacts {
   readonly builtinModules?: readonly string[];
 }
 
-/** One partition, or a whole disk without a partition table. */
+/** A run of bytes of one disk. */
+export interface VolumeSegment {
+  readonly diskIndex: number;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/**
+ * One partition, a whole disk without a partition table, or a volume made of them (LVM, md): then `diskIndex` and
+ * `offsetBytes` are where its first segment lies.
+ */
 export interface VolumeFacts {
   readonly diskIndex: number;
-  /** Linux partition number; null = the whole disk. */
+  /** Linux partition number; null = the whole disk, or a volume made of several partitions (see `name`). */
   readonly partition: number | null;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
@@ -45,6 +55,30 @@ export interface VolumeFacts {
   readonly content: string;
   readonly uuid: string | null;
   readonly label: string | null;
+  /** Name below `/dev` without `mapper/`: `vg0-root`, `md0`, `md/root`. Absent for partitions and disks. */
+  readonly name?: string;
+  /** What `PARTUUID=` says: of the partition table's entry, not of the contents. Absent where the table has none. */
+  readonly partitionUuid?: string;
+  /** Where its bytes lie, in order (of a striped or mirrored volume: the areas). Empty: it cannot be told without the guest's drivers. */
+  readonly segments?: readonly VolumeSegment[];
+  /**
+   * What it takes to mount it. `host`: ext, xfs or btrfs in one piece on one disk, which this machine can mount.
+   * `appliance`: needs a system with the drivers of the guest's volumes. Absent: nothing that is mounted for edits.
+   */
+  readonly requires?: 'host' | 'appliance';
+  /** Why the appliance, e.g. `striped over 2 disks`; null for `host`. */
+  readonly requiresReason?: string | null;
+}
+
+/** One file system of the guest's tree that edits reach. */
+export interface GuestMountFacts {
+  /** `/`, `/boot`, `/usr`, `/boot/efi`. */
+  readonly mountPoint: string;
+  /** Index in `GuestFacts.volumes`. */
+  readonly volume: number;
+  readonly fileSystem: string;
+  /** Options that decide what is mounted: `subvol=@`. All others are left out. */
+  readonly options: readonly string[];
 }
 
 /** A kernel device name in a configuration file of the guest; such names differ on another platform. */
@@ -147,6 +181,16 @@ export interface WindowsVolumeFacts {
   readonly dynamicDisk: boolean;
 }
 
+/** The EFI system partition on the disk of the Windows volume, and the boot loaders on it. */
+export interface WindowsEspFacts {
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  /** `\EFI\Microsoft\Boot\bootmgfw.efi` is there. */
+  readonly bootManager: boolean;
+  /** `\EFI\BOOT\BOOTX64.EFI` (or of the architecture) is there. */
+  readonly fallback: boolean;
+}
+
 /** What an offline look at the registry and files of a Windows shows. */
 export interface WindowsFacts {
   readonly productName: string | null;
@@ -181,6 +225,17 @@ export interface WindowsFacts {
   readonly devicePath: string | null;
   /** Value of partmgr's SAN policy; null = not stored. */
   readonly sanPolicy: number | null;
+  /** null or absent = none: the guest boots by BIOS. */
+  readonly esp?: WindowsEspFacts | null;
+}
+
+/** The EFI system partition that a Linux guest boots from. */
+export interface EspFacts {
+  readonly diskIndex: number;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  /** Boot programs, `EFI/<folder>/<name>.efi`, in the spelling found there. */
+  readonly programs: readonly string[];
 }
 
 /** What is inside the disks. `family: unknown` when no operating system was recognised. */
@@ -190,7 +245,7 @@ export interface GuestFacts {
   readonly version: string | null;
   readonly arch: string | null;
   readonly hostname: string | null;
-  /** Disk and byte offset of the root file system. */
+  /** Disk and byte offset of the root file system; of a volume in several pieces, of its first one. */
   readonly root: {
     readonly diskIndex: number;
     readonly offsetBytes: number;
@@ -201,8 +256,12 @@ export interface GuestFacts {
   readonly initramfsTool: 'initramfs-tools' | 'dracut' | 'none';
   readonly kernels: readonly KernelFacts[];
   readonly nics: readonly GuestNicFacts[];
-  /** Every partition of every disk, in disk and partition order. */
+  /** Every partition of every disk, in disk and partition order, then the volumes made of them. */
   readonly volumes?: readonly VolumeFacts[];
+  /** The root (first) and what its fstab mounts of the parts that edits touch. Absent in facts of older versions: the root alone. */
+  readonly mounts?: readonly GuestMountFacts[];
+  /** Of Linux guests; null or absent = none, or it could not be read. */
+  readonly esp?: EspFacts | null;
   readonly deviceNames?: readonly DeviceNameFacts[];
   readonly boot?: BootFacts;
   readonly linux?: LinuxFacts;

@@ -1,3 +1,4 @@
+import type { AddressRule } from './addressRule.ts';
 import type { Finding } from './finding.ts';
 import type { PlatformId, SourcePlatform } from './platform.ts';
 import type { SourceFormat } from './restorePoint.ts';
@@ -34,6 +35,10 @@ export interface RestorePolicy {
   readonly memoryBytes: number | null;
   /** Bytes per second per disk stream; null = no cap. */
   readonly bandwidthBytesPerSecond: number | null;
+  /** Networks whose addresses move to others inside the guest. */
+  readonly addressRules: readonly AddressRule[];
+  /** Script that runs once at the first boot, with its `#!` line; null = none. In plain text in the plan: no secrets. */
+  readonly firstBootScript: string | null;
 }
 
 /** What a caller asks for: `POST restores/plan`. */

@@ -1,3 +1,4 @@
+export type { VolumeKey } from './appliance/index.ts';
 export { applyEdits } from './apply/applyEdits.ts';
 export * from './boot/index.ts';
 export type { ApplyParams } from './apply/applyParams.ts';
@@ -5,6 +6,7 @@ export type { ExecutorKind } from './apply/guestMount.ts';
 export * from './edits/guestEdit.ts';
 export type { PlannedEdits } from './edits/planFinding.ts';
 export { planEdits } from './edits/planEdits.ts';
+export { applianceReasons } from './edits/planLayout.ts';
 export { probeHost } from './host/probeHost.ts';
 export type { GuestDisk } from './probe/openDisks.ts';
 export { probeGuest, type ProbeParams } from './probe/probeGuest.ts';

@@ -1,4 +1,12 @@
-import type { Finding, PlannedDisk, PlannedNic, RestorePlan, RestorePolicy, VmSpec } from '@ascend/domain';
+import type {
+  Finding,
+  GuestNeeds,
+  PlannedDisk,
+  PlannedNic,
+  RestorePlan,
+  RestorePolicy,
+  VmSpec,
+} from '@ascend/domain';
 import { estimate, scratchBytes } from './estimate.ts';
 import { finding, type Chosen } from './finding.ts';
 import { inputsHash, planInputs } from './inputs.ts';
@@ -10,6 +18,7 @@ import { chooseCompute, type Compute } from './rules/compute.ts';
 import { planDisks } from './rules/disks.ts';
 import { chooseFirmware } from './rules/firmware.ts';
 import { checkGuest } from './rules/guest.ts';
+import { chooseHardware } from './rules/hardware.ts';
 import { chooseName } from './rules/name.ts';
 import { planNics } from './rules/nics.ts';
 import { placeWork, type Placement } from './rules/placement.ts';
@@ -34,6 +43,7 @@ interface Decisions {
   readonly compute: Chosen<Compute>;
   readonly firmware: Chosen<VmSpec['firmware']>;
   readonly disks: Chosen<readonly PlannedDisk[]>;
+  readonly hardware: Chosen<GuestNeeds>;
   readonly nics: Chosen<readonly PlannedNic[]>;
   readonly scratch: number;
   readonly placement: Chosen<Placement>;
@@ -52,14 +62,18 @@ function decideAll(params: PlanParams): Decisions {
     kernelCount: params.facts.guest.kernels.length,
   });
   const placement = placeWork(params, policy, scratch);
+  const firmware = chooseFirmware(params);
+  const disks = planDisks(params, policy, { source, firmware: firmware.value });
+  const hardware = chooseHardware(params, firmware.value, disks.value);
   return {
     policy,
     source,
     name,
     compute: chooseCompute(params, policy),
-    firmware: chooseFirmware(params),
-    disks: planDisks(params, policy, source),
-    nics: planNics(params, policy),
+    firmware,
+    disks,
+    hardware,
+    nics: planNics(params, policy, hardware.value),
     scratch,
     placement,
     boot: planBoot(params, policy, placement.value.sourceAgent),
@@ -131,8 +145,9 @@ function allFindings(params: PlanParams, decided: Decisions): readonly Finding[]
     ...decided.compute.findings,
     ...decided.firmware.findings,
     ...decided.disks.findings,
+    ...decided.hardware.findings,
     ...decided.nics.findings,
-    ...checkGuest(params, decided.policy),
+    ...checkGuest(params, decided.policy, decided.hardware.value),
     ...decided.placement.findings,
     ...decided.boot.findings,
   ];

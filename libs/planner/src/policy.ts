@@ -15,6 +15,8 @@ export const policyDefaults: Omit<RestorePolicy, 'vmName'> = {
   cpuCount: null,
   memoryBytes: null,
   bandwidthBytesPerSecond: null,
+  addressRules: [],
+  firstBootScript: null,
 };
 
 /** The policy with every field filled: what was asked, else the default; the name defaults to that of the backed up VM. */

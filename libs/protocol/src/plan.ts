@@ -46,6 +46,24 @@ export const vmSpecSchema: z.ZodType<VmSpec> = z.strictObject({
   tags: z.record(z.string().max(256), z.string().max(1024)),
 });
 
+/** A network in CIDR notation; whether two of them fit together is found when the guest is planned. */
+const networkSchema = z.union([z.cidrv4(), z.cidrv6()]);
+
+/** Bytes of a first-boot script: it is part of plan, command and guest. */
+const maxFirstBootBytes = 64 * 1024;
+
+const firstBootSchema = z
+  .string()
+  .refine(
+    (script) => script.startsWith('#!/'),
+    'a script begins with #! and the absolute path of its interpreter',
+  )
+  .refine((script) => !script.includes('\0'), 'a script holds no NUL')
+  .refine(
+    (script) => new TextEncoder().encode(script).length <= maxFirstBootBytes,
+    `a script has at most ${maxFirstBootBytes} bytes`,
+  );
+
 const policyShape = {
   vmName: name,
   prepareGuest: z.boolean(),
@@ -61,10 +79,16 @@ const policyShape = {
   cpuCount: z.number().int().min(1).max(4096).nullable(),
   memoryBytes: bytes.nullable(),
   bandwidthBytesPerSecond: bytes.min(leastBandwidth.restore).nullable(),
+  addressRules: z.array(z.strictObject({ from: networkSchema, to: networkSchema })).max(64),
+  firstBootScript: firstBootSchema.nullable(),
 };
 
-/** The filled-in policy of a plan. */
-export const policySchema: z.ZodType<RestorePolicy> = z.strictObject(policyShape);
+/** The filled-in policy of a plan. Plans that an earlier version stored know neither rules for addresses nor a script. */
+export const policySchema: z.ZodType<RestorePolicy> = z.strictObject({
+  ...policyShape,
+  addressRules: policyShape.addressRules.default([]),
+  firstBootScript: policyShape.firstBootScript.default(null),
+});
 
 /** What a caller gives: any subset of the policy. */
 export const partialPolicySchema = z.strictObject(policyShape).partial();

@@ -50,6 +50,22 @@ it('ends a process at its deadline and on cancel, with different codes', async (
   });
 });
 
+it('talks with a process that goes on running, byte by byte', async () => {
+  const chunks: Buffer[] = [];
+  const echo = startProcess({
+    program: 'cat',
+    args: [],
+    keepInputOpen: true,
+    onStdout: (chunk) => chunks.push(chunk),
+  });
+  echo.write('one\n\n');
+  echo.write(Buffer.from([0xff, 0x0a]));
+  while (Buffer.concat(chunks).length < 7) await delay(10);
+  await echo.stop();
+  echo.write('lost');
+  expect(Buffer.concat(chunks)).toEqual(Buffer.from('6f6e650a0aff0a', 'hex'));
+});
+
 it('stops a started process that ignores SIGTERM', async () => {
   const stubborn = startProcess({ program: 'sh', args: ['-c', 'trap "" TERM; while :; do sleep 0.1; done'] });
   await delay(200);

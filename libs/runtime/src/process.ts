@@ -17,6 +17,11 @@ export interface ProcessParams {
   readonly okExitCodes?: readonly number[];
   readonly onStdoutLine?: (line: string) => void;
   readonly onStderrLine?: (line: string) => void;
+  /** Output as it comes, byte by byte, for programs whose output is not made of lines. */
+  readonly onStdout?: (chunk: Buffer) => void;
+  readonly onStderr?: (chunk: Buffer) => void;
+  /** Keeps the standard input open for `RunningProcess.write`; `input` is not used then. Only for `startProcess`. */
+  readonly keepInputOpen?: boolean;
   /** Linux: the kernel kills the child when this process dies, even by kill -9 (setpriv --pdeathsig). */
   readonly dieWithParent?: boolean;
 }
@@ -36,11 +41,18 @@ export interface RunningProcess {
   readonly ended: Promise<ProcessResult>;
   /** SIGTERM, then SIGKILL after `graceMs`; resolves when the process is gone. Idempotent. */
   stop(graceMs?: number): Promise<void>;
+  /** Writes to the standard input that `keepInputOpen` left open. What a process that has ended is told is lost. */
+  write(bytes: string | Uint8Array): void;
 }
 
 /** Characters of a child's output that are kept for error messages. */
 export const tailBytes = 4096;
 const maxOutputBytes = 64 * 1024 * 1024;
+
+function inputOf({ input, keepInputOpen }: ProcessParams) {
+  if (keepInputOpen === true) return { stdin: 'pipe' as const };
+  return input === undefined ? { stdin: 'ignore' as const } : { input };
+}
 
 function launch(params: ProcessParams, buffer: boolean) {
   const program = params.dieWithParent === true ? 'setpriv' : params.program;
@@ -59,17 +71,22 @@ function launch(params: ProcessParams, buffer: boolean) {
     ...(params.cleanEnv === true ? { extendEnv: false } : {}),
     ...(params.signal === undefined ? {} : { cancelSignal: params.signal }),
     ...(params.timeoutMs === undefined ? {} : { timeout: params.timeoutMs }),
-    ...(params.input === undefined ? { stdin: 'ignore' as const } : { input: params.input }),
+    ...inputOf(params),
   });
 }
 
 type Child = ReturnType<typeof launch>;
 
 /** Keeps the tail of a stream and hands complete lines on; also drains it, so the child never blocks on a full pipe. */
-function followStream(stream: Child['stdout'] | null, onLine?: (line: string) => void): () => string {
+function followStream(
+  stream: Child['stdout'] | null,
+  onLine?: (line: string) => void,
+  onChunk?: (chunk: Buffer) => void,
+): () => string {
   let kept = '';
   let rest = '';
   stream?.on('data', (chunk: Buffer) => {
+    onChunk?.(chunk);
     const text = chunk.toString('utf8');
     kept = (kept + text).slice(-tailBytes);
     if (onLine === undefined) return;
@@ -136,8 +153,8 @@ function asText(value: unknown): string {
  */
 export async function runProcess(params: ProcessParams): Promise<ProcessResult> {
   const child = launch(params, true);
-  followStream(child.stdout, params.onStdoutLine);
-  const stderrTail = followStream(child.stderr, params.onStderrLine);
+  followStream(child.stdout, params.onStdoutLine, params.onStdout);
+  const stderrTail = followStream(child.stderr, params.onStderrLine, params.onStderr);
   const result = await child;
   const ok = params.okExitCodes ?? [0];
   if (result.exitCode === undefined || !ok.includes(result.exitCode)) {
@@ -162,8 +179,8 @@ export async function runProcess(params: ProcessParams): Promise<ProcessResult> 
  */
 export function startProcess(params: ProcessParams): RunningProcess {
   const child = launch(params, false);
-  const stdoutTail = followStream(child.stdout, params.onStdoutLine);
-  const stderrTail = followStream(child.stderr, params.onStderrLine);
+  const stdoutTail = followStream(child.stdout, params.onStdoutLine, params.onStdout);
+  const stderrTail = followStream(child.stderr, params.onStderrLine, params.onStderr);
   if (child.pid === undefined) {
     child.catch(() => undefined);
     throw new AppError({ code: 'PROCESS_NOT_FOUND', message: `start ${params.program}: program not found` });
@@ -183,5 +200,8 @@ export function startProcess(params: ProcessParams): RunningProcess {
     await ended;
     clearTimeout(timer);
   };
-  return { pid: child.pid, ended, stop };
+  // A process that ends while it is written to is told by `ended`; without a listener the broken pipe would end us.
+  child.stdin?.on('error', () => undefined);
+  const write = (bytes: string | Uint8Array): void => void child.stdin?.write(bytes);
+  return { pid: child.pid, ended, stop, write };
 }

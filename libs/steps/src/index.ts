@@ -1,4 +1,5 @@
-export { bootReportSchema } from './bootProof.ts';
+export { assertNotBlocked } from './blocked.ts';
+export { bootReportSchema, notProven } from './bootProof.ts';
 export {
   analyzeIfChanged,
   analyzeRestorePoint,
@@ -9,5 +10,6 @@ export { readVmSpecFile } from './catalogue/vmSpecFile.ts';
 export type { FinalizeOutput } from './finalize/handler.ts';
 export type { ReportedDisk, RestoreReport } from './finalize/report.ts';
 export { handlers } from './handlers.ts';
+export { writeOverlays, type OverlayDisk } from './prepareGuest/writeOverlays.ts';
 export * from './runner.ts';
 export * from './stepHandler.ts';

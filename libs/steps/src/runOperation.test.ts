@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { GuestNeeds, LedgerEntry } from '@ascend/domain';
+import type { GuestNeedsVariant, LedgerEntry } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import { silentLogger, systemClock, type Clock } from '@ascend/runtime';
 import { runOperation, suspension, type RunOperationParams } from './runOperation.ts';
@@ -91,13 +91,7 @@ async function untilAborted(context: StepContext): Promise<never> {
   throw new AppError({ code: 'OPERATION_CANCELLED', message: 'copy: stopped' });
 }
 
-const guestNeeds: GuestNeeds = {
-  linuxStorageModules: [],
-  linuxNetworkModules: [],
-  linuxOptionalModules: [],
-  serialConsole: null,
-  networkIdentity: 'pin-by-mac',
-};
+const guestNeeds: readonly GuestNeedsVariant[] = [];
 
 async function talkOnly(context: StepContext): Promise<never> {
   const talk = setInterval(() =>

@@ -1,4 +1,4 @@
-import type { GuestNeeds, LedgerEntry, RestorePlan, StepKind, StepProgress } from '@ascend/domain';
+import type { GuestNeedsVariant, LedgerEntry, RestorePlan, StepKind, StepProgress } from '@ascend/domain';
 import type { TargetSession } from '@ascend/connector';
 import type { BandwidthLimiter } from '@ascend/disk';
 import type { Clock, Logger } from '@ascend/runtime';
@@ -7,7 +7,7 @@ import type { Clock, Logger } from '@ascend/runtime';
 export interface TargetAccess {
   readonly targetId: string;
   /** What the target's hardware needs inside a guest: the connector's data, no session needed. */
-  readonly guestNeeds: GuestNeeds;
+  readonly guestNeeds: readonly GuestNeedsVariant[];
   /** Opens a session; the caller disposes it. */
   open(): Promise<TargetSession>;
 }

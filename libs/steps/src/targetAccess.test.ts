@@ -33,7 +33,7 @@ const session: TargetSession = {
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the capabilities are not looked at here
 const connector = {
   platform: 'kvm',
-  guestNeeds: { serialConsole: 'ttyS0' },
+  guestNeeds: [{ id: 'only' }],
   parseConnection: (input: unknown) => ({ parsed: input }),
   open: async () => await Promise.resolve(session),
 } as unknown as Connector;
@@ -96,7 +96,7 @@ test.each(reading)('%s only looks: it passes without the gate', async (name, cal
 
 test('needs of the platform are there without a session, and without a gate the session is the connector’s own', async () => {
   const access = await createTargetAccess({ target, connectors, deps });
-  expect(access.guestNeeds).toEqual({ serialConsole: 'ttyS0' });
+  expect(access.guestNeeds).toEqual([{ id: 'only' }]);
   expect(await access.open()).toBe(session);
 });
 

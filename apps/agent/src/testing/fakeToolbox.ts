@@ -80,13 +80,7 @@ export function createFakeToolbox(some: Partial<Toolbox> = {}): Toolbox {
           platform: 'kvm',
           // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no test looks into them
           capabilities: {} as never,
-          guestNeeds: {
-            linuxStorageModules: [],
-            linuxNetworkModules: [],
-            linuxOptionalModules: [],
-            serialConsole: null,
-            networkIdentity: 'pin-by-mac',
-          },
+          guestNeeds: [],
           parseConnection: () => ({}),
           open: unused,
         }),

@@ -9,6 +9,8 @@ import { formatPlan } from '../output/plan.ts';
 import { createLocalView, formatLocalJob } from '../output/localView.ts';
 import { readJsonFile } from './backups.ts';
 import type { CommandContext } from './context.ts';
+import { addLocalBootTest } from './localBootTest.ts';
+import { addLocalConvert } from './localConvert.ts';
 import { addLocalExport } from './localExport.ts';
 import { addLocalInspect } from './localInspect.ts';
 import { addPolicyOptions, policyOf, type PolicyOptions } from './restores.ts';
@@ -90,6 +92,8 @@ export function addLocal(
   const local = program.command('local').description('work without control plane, database and bus');
   addLocalExport(local, run);
   addLocalInspect(local, run);
+  addLocalConvert(local, run);
+  addLocalBootTest(local, run);
   addPolicyOptions(
     local
       .command('restore <folder|file...>')

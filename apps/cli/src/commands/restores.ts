@@ -23,12 +23,13 @@ import {
   readAnswer,
   type CommandContext,
 } from './context.ts';
+import { addGuestOptions, readGuestChanges, type GuestOptions } from './guestOptions.ts';
 import { watchRestore } from './watch.ts';
 
 type Run = (work: (context: CommandContext) => Promise<void>) => Promise<void>;
 
 /** Options of `restore plan`, `restore start` and `local restore` that make up the policy. */
-export interface PolicyOptions {
+export interface PolicyOptions extends GuestOptions {
   name?: string;
   prepare?: boolean;
   bootTest?: boolean;
@@ -47,7 +48,7 @@ export interface PolicyOptions {
 
 /** Adds the options that make up a policy; every one has a default that works. */
 export function addPolicyOptions(command: Command): Command {
-  return command
+  return addGuestOptions(command)
     .option('--name <name>', "name of the new VM; default: the backup's VM name")
     .option('--no-prepare', 'raw restore: touch nothing inside the guest')
     .option('--boot-test', "rehearse the boot on the target's hardware model before any upload")
@@ -74,6 +75,7 @@ export function addPolicyOptions(command: Command): Command {
 
 /** The policy in API form (snake_case), only what was given. @throws {AppError} INPUT_INVALID */
 export function policyOf(options: PolicyOptions): Record<string, unknown> {
+  const { addressRules, firstBootScript } = readGuestChanges(options);
   const policy: Record<string, unknown> = {
     vm_name: options.name,
     prepare_guest: options.prepare === false ? false : undefined,
@@ -100,6 +102,8 @@ export function policyOf(options: PolicyOptions): Record<string, unknown> {
     memory_bytes: options.memory === undefined ? undefined : parseSize('memory', options.memory),
     bandwidth_bytes_per_second:
       options.bandwidth === undefined ? undefined : parseSize('bandwidth', options.bandwidth),
+    address_rules: addressRules.length === 0 ? undefined : addressRules,
+    first_boot_script: firstBootScript ?? undefined,
   };
   return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }

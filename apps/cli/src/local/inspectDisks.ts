@@ -46,15 +46,18 @@ async function examine(source: DiskSource): Promise<DiskContents> {
   return {
     scheme: table?.scheme ?? 'none',
     firmware: firmwareOf(table),
-    partitions: layout.volumes.map((volume) => ({
-      number: volume.partition,
-      offsetBytes: volume.offsetBytes,
-      sizeBytes: volume.sizeBytes,
-      type: table?.partitions.find((one) => one.number === volume.partition)?.type ?? null,
-      content: volume.content,
-      uuid: volume.uuid,
-      label: volume.label,
-    })),
+    // Volumes made of partitions have a name; one disk alone seldom holds all of such a volume.
+    partitions: layout.volumes
+      .filter((volume) => volume.name === undefined)
+      .map((volume) => ({
+        number: volume.partition,
+        offsetBytes: volume.offsetBytes,
+        sizeBytes: volume.sizeBytes,
+        type: table?.partitions.find((one) => one.number === volume.partition)?.type ?? null,
+        content: volume.content,
+        uuid: volume.uuid,
+        label: volume.label,
+      })),
   };
 }
 

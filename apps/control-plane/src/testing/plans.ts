@@ -118,13 +118,19 @@ export const platformData: PlatformData = {
     ownsMac: false,
     rehearsal: true,
   },
-  guestNeeds: {
-    linuxStorageModules: ['virtio_blk'],
-    linuxNetworkModules: ['virtio_net'],
-    linuxOptionalModules: [],
-    serialConsole: 'ttyS0',
-    networkIdentity: 'pin-by-mac',
-  },
+  guestNeeds: [
+    {
+      id: 'virtio-blk',
+      diskBuses: ['virtio-blk'],
+      needs: {
+        linuxStorageModules: ['virtio_blk'],
+        linuxNetworkModules: ['virtio_net'],
+        linuxOptionalModules: [],
+        serialConsole: 'ttyS0',
+        networkIdentity: 'pin-by-mac',
+      },
+    },
+  ],
   dataVersion: '1',
 };
 
@@ -166,6 +172,8 @@ const policy: RestorePolicy = {
   cpuCount: null,
   memoryBytes: null,
   bandwidthBytesPerSecond: null,
+  addressRules: [],
+  firstBootScript: null,
 };
 
 function step(kind: StepKind, dependsOn: readonly string[], part: Partial<PlanStep> = {}): PlanStep {

@@ -27,6 +27,8 @@ export const samplePlan: RestorePlan = {
     cpuCount: null,
     memoryBytes: null,
     bandwidthBytesPerSecond: null,
+    addressRules: [],
+    firstBootScript: null,
   },
   source: {
     repositoryId: 'repo-1',

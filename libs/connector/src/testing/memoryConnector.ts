@@ -2,6 +2,7 @@ import {
   platformIds,
   type BootReport,
   type GuestNeeds,
+  type GuestNeedsVariant,
   type LedgerEntry,
   type PlatformCapabilities,
   type TargetFacts,
@@ -41,6 +42,11 @@ const memoryGuestNeeds: GuestNeeds = {
   serialConsole: 'ttyS0',
   networkIdentity: 'pin-by-mac',
 };
+
+/** One kind of hardware for every bus. */
+const memoryHardware: readonly GuestNeedsVariant[] = [
+  { id: 'memory', diskBuses: memoryCapabilities.diskBuses, needs: memoryGuestNeeds },
+];
 
 /** A VM on the in-memory platform; the same object for its whole life. */
 export interface MemoryVm {
@@ -277,7 +283,7 @@ export function createMemoryPlatform(params: { readonly clock?: Clock } = {}): M
   const connector: Connector = {
     platform: memoryCapabilities.platform,
     capabilities: memoryCapabilities,
-    guestNeeds: memoryGuestNeeds,
+    guestNeeds: memoryHardware,
     parseConnection: (input) => {
       const entries = typeof input === 'object' && input !== null ? Object.entries(input) : [];
       const region: unknown = new Map<string, unknown>(entries).get('region');

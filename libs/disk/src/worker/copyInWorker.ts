@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { AppError, deserializeError, serializeError, toAppError } from '@ascend/errors';
 import type { DiskImage } from '../blockdev.ts';
@@ -79,6 +80,18 @@ function startWorker(params: CopyInWorkerParams, workDir: string): Worker {
   };
   const url = bundledModule(new URL('./copyWorker.ts', import.meta.url), import.meta.url);
   return new Worker(new URL(url), { workerData: data, resourceLimits, name: 'copy-disk' });
+}
+
+let compiled: Promise<unknown> | undefined;
+
+/**
+ * Compiles the thread's code here and puts it into the compile cache, where there is one. A thread that strips types itself runs
+ * WebAssembly, and its end can then abort the whole process (V8 "jit_page_->allocations_.erase", nodejs/node#64500, open 2026-09); it
+ * also takes 8 MiB more.
+ */
+async function compileOnce(): Promise<void> {
+  compiled ??= import('./copyWorker.ts').then(() => flushCompileCache());
+  await compiled;
 }
 
 /** Answers the thread's questions by the caller's functions; what they throw stops the copy and is thrown in the end. */
@@ -187,6 +200,7 @@ async function abortSink(module: SinkModule, workDir: string): Promise<void> {
 export async function copyInWorker(params: CopyInWorkerParams): Promise<WorkerCopyResult> {
   const { signal } = params;
   if (signal.aborted) throw cancelled();
+  await compileOnce();
   const workDir = await makeTransferFolder(params.workDir);
   try {
     const ending = await follow(startWorker(params, workDir), params);

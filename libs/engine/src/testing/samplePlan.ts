@@ -88,6 +88,8 @@ export function samplePlan(
       cpuCount: null,
       memoryBytes: null,
       bandwidthBytesPerSecond: null,
+      addressRules: [],
+      firstBootScript: null,
     },
     source: {
       repositoryId: 'repo-1',

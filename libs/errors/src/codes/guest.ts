@@ -146,7 +146,7 @@ export const guestCodes = {
   GUEST_EXECUTOR_UNAVAILABLE: {
     category: 'unavailable',
     meaning: 'This machine cannot mount or run a guest in its sandbox.',
-    hint: 'Install qemu-system-common, fuse2fs, bubblewrap, e2fsprogs and busybox-static, and allow /dev/fuse.',
+    hint: 'Install qemu-system-common, fuse2fs, bubblewrap, e2fsprogs and busybox-static, and allow /dev/fuse; for the appliance libguestfs-tools and a kernel in /boot.',
   },
   GUEST_TOOL_STALLED: {
     category: 'timeout',
@@ -177,6 +177,11 @@ export const guestCodes = {
     category: 'unsupported',
     meaning: 'The volume with the operating system is encrypted and no key was given.',
     hint: 'Give the recovery key, or suspend the encryption in the source VM and take a new backup.',
+  },
+  GUEST_KEY_REJECTED: {
+    category: 'invalid',
+    meaning: 'A key that was given for an encrypted volume of the guest does not open it.',
+    hint: 'Check which volume the key is for (its LUKS UUID is in the message or in the analysis) and give the right passphrase.',
   },
   GUEST_HIBERNATED: {
     category: 'unsupported',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { runProcess, startProcess, systemClock } from '@ascend/runtime';
 import { describe, expect, it } from 'vitest';
+import { editPlace } from '../edits/guestEdit.ts';
 import { planEdits } from '../edits/planEdits.ts';
 import { probeGuest } from '../probe/probeGuest.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
@@ -159,12 +160,11 @@ describe('applyEdits', () => {
   it('changes nothing the second time', async () => {
     await using tiny = await buildTinyGuest(oldNames);
     const { planned } = await prepare(tiny);
-    const images = [{ diskIndex: 0, image: planned.image }];
-    const guest = await probeGuest({ ...tiny.context, images });
+    const guest = await probeGuest({ ...tiny.context, images: planned.images });
     expect(guest.deviceNames).toEqual([]);
     expect(guest.boot?.consoles).toEqual(['tty0', 'ttyS0']);
     const again = planEdits({ guest, needs: planned.needs, nics: [tinyNic] });
-    expect(again.edits.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+    expect(again.edits.map((edit) => `${edit.kind} ${editPlace(edit)}`)).toEqual([
       'write-file etc/systemd/network/10-ascend-ens192.link',
     ]);
   });

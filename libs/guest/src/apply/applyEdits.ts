@@ -7,14 +7,17 @@ import {
   type RebuildInitramfsEdit,
   type TextEdit,
 } from '../edits/guestEdit.ts';
+import { applyEspEdits } from '../efi/espEdits.ts';
 import type { CpioFile } from '../initramfs/cpio.ts';
 import { appendDrivers } from './appendDrivers.ts';
 import type { ApplyParams } from './applyParams.ts';
 import { openGuestRoot, type GuestRoot } from './guestRoot.ts';
+import { hostVolumes } from './hostVolumes.ts';
 import { placeFiles } from './placeFiles.ts';
 import { keepOriginal, rebuildInitramfs } from './rebuildInitramfs.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
 import { verifyInitramfs } from '../verify/verifyInitramfs.ts';
+import { applyWindowsGuest } from '../windows/guest/applyWindowsGuest.ts';
 
 function isRebuild(edit: GuestEdit): edit is RebuildInitramfsEdit {
   return edit.kind === 'rebuild-initramfs';
@@ -87,13 +90,11 @@ async function goodOnes(
 
 /** Opens the root, works on it and closes it cleanly; whatever goes wrong, nothing is left mounted or running. */
 async function withRoot<T>(params: ApplyParams, work: (root: GuestRoot) => Promise<T>): Promise<T> {
-  const { image, guest, workDir, logger, signal } = params;
-  if (guest.root === null) {
-    throw new AppError({ code: 'GUEST_UNRECOGNISED', message: 'edit guest: no root file system is known' });
-  }
+  const { images, guest, workDir, logger, signal } = params;
+  const volumes = hostVolumes(guest);
   params.report('mount');
   const executor = params.executor ?? 'auto';
-  const root = await openGuestRoot({ image, volume: guest.root, workDir, executor, logger, signal });
+  const root = await openGuestRoot({ images, volumes, workDir, executor, logger, signal });
   try {
     const result = await work(root);
     params.report('flush');
@@ -115,23 +116,24 @@ async function applyAll(params: ApplyParams): Promise<void> {
   params.report('check initramfs');
   const good = await goodOnes(rebuilt, params);
   const failed = params.edits.filter(isRebuild).filter((edit) => !good.has(edit));
-  if (failed.length === 0) return;
-  await appendDrivers(params, failed, (work) => withRoot(params, work));
+  if (failed.length > 0) await appendDrivers(params, failed, (work) => withRoot(params, work));
+  await applyEspEdits(params);
 }
 
 /**
- * Makes the edits on the top overlay of the root disk. Where the guest's own initramfs tool is missing, fails or leaves something out, the
- * drivers are appended to the image as a second archive. On failure or cancellation nothing is left mounted or running, and the
+ * Makes the edits on the top overlays of the disks that hold the root, what is mounted into it, and the EFI system partition. Where the
+ * guest's own initramfs tool is missing, fails or leaves something out, the drivers are appended to the image as a second archive. On failure or cancellation nothing is left mounted or running, and the
  * overlay must be dropped: it may hold half of the edits.
  *
  * @throws {AppError} GUEST_EDIT_FAILED, GUEST_TOOL_STALLED - an edit could not be made
  * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - this machine cannot mount or sandbox the guest
+ * @throws {AppError} GUEST_LAYOUT_UNSUPPORTED - a volume needs the appliance, or a mount point is a link
  * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_FILE_TOO_LARGE, GUEST_UNRECOGNISED, DISK_*, OPERATION_CANCELLED
  */
 export async function applyEdits(params: ApplyParams): Promise<void> {
   if (params.edits.length === 0) return;
   try {
-    await applyAll(params);
+    await (params.guest.family === 'windows' ? applyWindowsGuest(params) : applyAll(params));
   } catch (cause) {
     throw toAppError(cause, 'edit guest');
   }

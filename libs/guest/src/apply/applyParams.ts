@@ -1,14 +1,14 @@
-import type { DiskImage } from '@ascend/disk';
 import type { GuestFacts, GuestNeeds } from '@ascend/domain';
 import type { Logger } from '@ascend/runtime';
 import type { GuestEdit } from '../edits/guestEdit.ts';
+import type { GuestDisk } from '../probe/openDisks.ts';
 import type { ExecutorKind } from './guestMount.ts';
 import type { ToolLimits } from './rebuildInitramfs.ts';
 
 /** What applying works with. */
 export interface ApplyParams {
-  /** The disk with the guest's root; its top overlay is a fresh, unsealed one of ours and is written. */
-  readonly image: DiskImage;
+  /** All disks of the guest. Those that `writtenDisks` names have a fresh, unsealed overlay of ours on top, which is written. */
+  readonly images: readonly GuestDisk[];
   readonly guest: GuestFacts;
   readonly edits: readonly GuestEdit[];
   readonly needs: GuestNeeds;

@@ -1,8 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { AppError, isAppError } from '@ascend/errors';
-import { runProcess, startProcess, systemClock, type Logger, type RunningProcess } from '@ascend/runtime';
-import { hostSandboxCommand, insidePaths, runsAsRoot, unprivilegedUid, words } from './hostSandbox.ts';
+import { runProcess, startProcess, systemClock, type RunningProcess } from '@ascend/runtime';
+import {
+  hostSandboxCommand,
+  insidePaths,
+  insideVolume,
+  runsAsRoot,
+  unprivilegedUid,
+  words,
+} from './hostSandbox.ts';
+import { kernelMountOptions, type KernelMountParams } from './mountOptions.ts';
 import { openFuseNode } from './fuseNode.ts';
 import { descendants } from './processTree.ts';
 
@@ -14,6 +22,8 @@ export interface GuestMount {
   readonly kind: ExecutorKind;
   /** Arguments that enter the namespaces; a command follows. */
   readonly enter: readonly string[];
+  /** A process in the namespaces. */
+  readonly pid: number;
   /** Unmounts, which flushes, and waits until everything is gone. */
   unmount(): Promise<void>;
   /** Ends everything at once, without caring for the bytes. Idempotent. */
@@ -35,9 +45,13 @@ async function programOf(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
 }
 
-async function isMounted(pid: number): Promise<boolean> {
+async function isMountedAt(pid: number, path: string): Promise<boolean> {
   const table = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-  return table.split('\n').some((line) => line.split(' ')[4] === insidePaths.mount);
+  return table.split('\n').some((line) => line.split(' ')[4] === path);
+}
+
+function isMounted(pid: number): Promise<boolean> {
+  return isMountedAt(pid, insidePaths.mount);
 }
 
 /** Waits for the process named `program` below the sandbox, and for `isReady` about it. */
@@ -115,6 +129,7 @@ const ext4Server: FuseServer = {
 
 interface MountParams {
   readonly volumePath: string;
+  readonly moreVolumePaths?: readonly string[];
   readonly workDir: string;
   readonly signal: AbortSignal;
 }
@@ -124,17 +139,18 @@ async function startFuseServer(
   params: MountParams,
   server: FuseServer,
 ): Promise<GuestMount> {
-  const { volumePath, signal } = params;
+  const { volumePath, moreVolumePaths = [], signal } = params;
   const { program, args, identity = 'root' } = server;
-  const command = await hostSandboxCommand({ purpose: 'fuse-mount', volumePath, fuseNode, identity }, [
-    program,
-    ...args,
-  ]);
+  const command = await hostSandboxCommand(
+    { purpose: 'fuse-mount', volumePath, moreVolumePaths, fuseNode, identity },
+    [program, ...args],
+  );
   const sandbox = startProcess({ ...command, dieWithParent: true });
   try {
     const pid = await waitFor(sandbox, program, { isReady: isMounted, signal });
     return {
       kind: 'rootless',
+      pid,
       enter: [...becomeUser(identity), ...enterArgs(pid, '--user --mount --pid', identity)],
       kill: () => sandbox.stop(0),
       unmount: async () => {
@@ -165,22 +181,40 @@ export async function mountRootless(
   }
 }
 
+/** Takes a further volume down again; waits until what served it is gone. */
+type Unmount = () => Promise<void>;
+
+async function mountInside(
+  pid: number,
+  place: KernelMountParams & { readonly device: string; readonly path: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const type = place.fileSystem.startsWith('ext') ? 'ext4' : place.fileSystem;
+  const args = ['-t', type, '-o', kernelMountOptions(place), place.device, place.path];
+  try {
+    await runEntered(enterArgs(pid, '--mount --pid'), ['mount', ...args], signal);
+  } catch (cause) {
+    if (isAppError(cause) && cause.code === 'PROCESS_FAILED')
+      throw unavailable('mount', String(cause.details['stderrTail'] ?? cause.message));
+    throw cause;
+  }
+}
+
 /** Mounts by the kernel through a loop device, as root, in a mount namespace that ends with its holder. */
-async function mountByKernel(params: MountParams): Promise<GuestMount> {
-  const { volumePath, signal } = params;
-  const holder = await hostSandboxCommand({ purpose: 'kernel-mount', volumePath }, ['sleep', 'infinity']);
+export async function mountByKernel(params: MountParams & KernelMountParams): Promise<GuestMount> {
+  const { volumePath, moreVolumePaths = [], signal } = params;
+  const holder = await hostSandboxCommand({ purpose: 'kernel-mount', volumePath, moreVolumePaths }, [
+    'sleep',
+    'infinity',
+  ]);
   const sandbox = startProcess({ ...holder, dieWithParent: true });
   try {
     const pid = await waitFor(sandbox, 'sleep', { isReady: async () => true, signal });
     const enter = enterArgs(pid, '--mount --pid');
-    const options = 'loop,nosuid,nodev,noatime';
-    await runEntered(
-      enter,
-      ['mount', '-t', 'ext4', '-o', options, insidePaths.volume, insidePaths.mount],
-      signal,
-    );
+    await mountInside(pid, { ...params, device: insidePaths.volume, path: insidePaths.mount }, signal);
     return {
       kind: 'kernel',
+      pid,
       enter,
       kill: () => sandbox.stop(0),
       unmount: async () => {
@@ -190,28 +224,75 @@ async function mountByKernel(params: MountParams): Promise<GuestMount> {
     };
   } catch (cause) {
     await sandbox.stop(0);
-    if (isAppError(cause) && cause.code === 'PROCESS_FAILED') throw unavailable('mount', cause.message);
     throw cause;
   }
 }
 
 /**
- * Mounts an exported ext volume. Without `executor` the unprivileged way is tried first, then the kernel's.
+ * Mounts the first volume of a kernel mount once more, in another way (subvolume), at a folder of the sandbox that is
+ * made for it.
  *
- * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - this machine can do neither
+ * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - the kernel refused it
  */
-export async function mountGuest(
-  params: MountParams & { readonly executor: ExecutorKind | 'auto'; readonly logger: Logger },
-): Promise<GuestMount> {
-  const { executor, logger } = params;
-  if (executor === 'kernel') return await mountByKernel(params);
-  if (executor === 'rootless') return await mountRootless(params);
+export async function mountAlso(
+  mount: GuestMount,
+  place: KernelMountParams & { readonly path: string },
+  signal: AbortSignal,
+): Promise<Unmount> {
+  await runEntered(mount.enter, ['mkdir', '-p', place.path], signal);
+  await mountInside(mount.pid, { ...place, device: insidePaths.volume }, signal);
+  return () => runEntered(mount.enter, ['umount', place.path]);
+}
+
+/** A further volume of a mounted guest: its number among the volumes of the sandbox, and where it belongs. */
+export interface FurtherVolume extends KernelMountParams {
+  readonly index: number;
+  /** Absolute in the guest; must be a folder there and no link. */
+  readonly mountPoint: string;
+}
+
+/** A second FUSE server in the namespaces of the first, without network as well. It ends with the first at the latest. */
+async function attachRootless(
+  mount: GuestMount,
+  volume: FurtherVolume,
+  signal: AbortSignal,
+): Promise<Unmount> {
+  const path = `${insidePaths.mount}${volume.mountPoint}`;
+  const [program, ...args] = [
+    ...enterArgs(mount.pid, '--user --mount --pid'),
+    ...words('unshare --net --ipc --uts -- setpriv --no-new-privs --'),
+    'fuse2fs',
+    ...words('-f -o rw,fakeroot'),
+    insideVolume(volume.index),
+    path,
+  ];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+  const server = startProcess({ program, args, env, cleanEnv: true, dieWithParent: true });
   try {
-    return await mountRootless(params);
+    await waitFor(server, 'fuse2fs', { isReady: () => isMountedAt(mount.pid, path), signal });
   } catch (cause) {
-    const tryKernel = isAppError(cause) && cause.code === 'GUEST_EXECUTOR_UNAVAILABLE' && runsAsRoot();
-    if (!tryKernel) throw cause;
-    logger.warn('guest cannot be mounted unprivileged, the kernel mounts it', { reason: cause.message });
-    return await mountByKernel(params);
+    await server.stop(0);
+    throw cause;
   }
+  return async () => {
+    await runEntered(enterArgs(mount.pid, '--user --mount'), ['umount', path]);
+    await assertCleanEnd(server, 'fuse2fs');
+  };
+}
+
+/**
+ * Mounts a further volume into a mounted guest, in the same way as its root. Danger: the mount point must have been
+ * checked to be no link, or the volume covers a folder of the sandbox.
+ *
+ * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - the server or the kernel refused it
+ */
+export async function attachVolume(
+  mount: GuestMount,
+  volume: FurtherVolume,
+  signal: AbortSignal,
+): Promise<Unmount> {
+  if (mount.kind === 'rootless') return await attachRootless(mount, volume, signal);
+  const path = `${insidePaths.mount}${volume.mountPoint}`;
+  await mountInside(mount.pid, { ...volume, device: insideVolume(volume.index), path }, signal);
+  return () => runEntered(enterArgs(mount.pid, '--mount --pid'), ['umount', path]);
 }

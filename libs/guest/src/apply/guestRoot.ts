@@ -1,15 +1,13 @@
 import { AppError } from '@ascend/errors';
 import type { Logger, ProcessResult } from '@ascend/runtime';
-import type { DiskImage } from '@ascend/disk';
 import { encodeCpio, type CpioFile } from '../initramfs/cpio.ts';
-import { mountGuest, type ExecutorKind } from './guestMount.ts';
+import type { GuestDisk } from '../probe/openDisks.ts';
+import { checkExportedVolume, replayExportedJournal } from './checkVolume.ts';
+import type { ExecutorKind } from './guestMount.ts';
 import { busyboxPath, runGuestTool, runInGuest, type GuestCommand, type GuestTool } from './guestSandbox.ts';
-import {
-  checkExportedVolume,
-  exportVolume,
-  replayExportedJournal,
-  type VolumePlace,
-} from './volumeExport.ts';
+import type { HostVolume } from './hostVolumes.ts';
+import { mountTree } from './mountTree.ts';
+import { exportVolumes, type DiskPlace, type VolumesExport } from './volumeExport.ts';
 
 /** A file of the guest as read through its sandbox. */
 interface ReadBack {
@@ -22,7 +20,8 @@ interface ReadBack {
 
 /** The guest's root, writable. Everything goes through the sandbox, so links in the guest cannot lead out of it. */
 export interface GuestRoot {
-  readonly executor: ExecutorKind;
+  /** How it is mounted; `appliance`: in a virtual machine of its own. */
+  readonly executor: ExecutorKind | 'appliance';
   run(command: Omit<GuestCommand, 'signal'>): Promise<ProcessResult>;
   /** Runs a tool that works for minutes, under a stall detector. */
   runTool(tool: Omit<GuestTool, 'signal'>): Promise<ProcessResult>;
@@ -38,9 +37,10 @@ export interface GuestRoot {
 
 /** What is needed to open a guest's root. */
 export interface OpenRootParams {
-  /** Its top overlay is written. */
-  readonly image: DiskImage;
-  readonly volume: VolumePlace;
+  /** The disks of `volumes` have a top overlay, which is written. */
+  readonly images: readonly GuestDisk[];
+  /** The root first; see `hostVolumes`. */
+  readonly volumes: readonly HostVolume[];
   readonly workDir: string;
   readonly executor: ExecutorKind | 'auto';
   readonly logger: Logger;
@@ -76,35 +76,62 @@ async function readThrough(run: GuestRoot['run'], path: string): Promise<ReadBac
   };
 }
 
+function keyOf({ diskIndex, offsetBytes }: DiskPlace): string {
+  return `${diskIndex}:${offsetBytes}`;
+}
+
+/** Exports each piece once, also when several subvolumes of it are mounted. */
+async function exportPieces(
+  images: readonly GuestDisk[],
+  volumes: readonly HostVolume[],
+  context: { readonly workDir: string; readonly signal: AbortSignal },
+): Promise<VolumesExport> {
+  const pieces = [...new Map(volumes.map((volume) => [keyOf(volume), volume])).values()];
+  const exported = await exportVolumes(images, pieces, context);
+  const paths = new Map(pieces.map((piece, index) => [keyOf(piece), exported.volumePaths[index] ?? '']));
+  return { ...exported, volumePaths: volumes.map((volume) => paths.get(keyOf(volume)) ?? '') };
+}
+
+/** Reading and writing files by the busybox that every executor has inside the guest's root. */
+export function throughBusybox(run: GuestRoot['run']): Pick<GuestRoot, 'readFile' | 'writeFiles'> {
+  return {
+    readFile: (path) => readThrough(run, path),
+    writeFiles: async (files) => {
+      const archive = encodeCpio(files.map((file) => ({ ...file, name: file.name.replace(/^\/+/, '') })));
+      const args = [busyboxPath, 'cpio', '-i', '-d', '-u'];
+      await run({ args, input: archive, timeoutMs: shortTimeoutMs });
+    },
+  };
+}
+
 /**
- * Opens the root file system of a guest for editing: exports its volume alone, replays the journal, mounts it in
- * namespaces of its own. On failure nothing is left running or mounted.
+ * Opens the tree of a guest for editing: exports its volumes and nothing else of the disks, replays the journals, mounts
+ * them in namespaces of their own. On failure nothing is left running or mounted.
  *
- * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_EXECUTOR_UNAVAILABLE, DISK_*
+ * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_EXECUTOR_UNAVAILABLE, GUEST_LAYOUT_UNSUPPORTED, DISK_*
  */
 export async function openGuestRoot(params: OpenRootParams): Promise<GuestRoot> {
-  const { image, volume, workDir, executor, logger, signal } = params;
-  const exported = await exportVolume({ image, volume, workDir, signal });
+  const { images, volumes, signal } = params;
+  const exported = await exportPieces(images, volumes, params);
+  const eachVolume = async (work: typeof checkExportedVolume): Promise<void> => {
+    // A volume that is mounted twice (subvolumes) is one piece.
+    for (const path of new Set(exported.volumePaths)) {
+      const volume = volumes[exported.volumePaths.indexOf(path)];
+      await work(path, volume?.fileSystem ?? '', signal);
+    }
+  };
   try {
-    await replayExportedJournal(exported.volumePath, signal);
-    const mount = await mountGuest({ volumePath: exported.volumePath, workDir, executor, logger, signal });
+    await eachVolume(replayExportedJournal);
+    const mount = await mountTree({ ...params, volumePaths: exported.volumePaths });
     const run: GuestRoot['run'] = (command) => runInGuest(mount, { ...command, signal });
     return {
       executor: mount.kind,
       run,
       runTool: (tool) => runGuestTool(mount, { ...tool, signal }),
-      readFile: (path) => readThrough(run, path),
-      writeFiles: async (files) => {
-        const archive = encodeCpio(files.map((file) => ({ ...file, name: file.name.replace(/^\/+/, '') })));
-        await run({
-          args: [busyboxPath, 'cpio', '-i', '-d', '-u'],
-          input: archive,
-          timeoutMs: shortTimeoutMs,
-        });
-      },
+      ...throughBusybox(run),
       finish: async () => {
         await mount.unmount();
-        await checkExportedVolume(exported.volumePath, signal);
+        await eachVolume(checkExportedVolume);
         await exported.close();
       },
       abandon: async () => {

@@ -14,7 +14,7 @@ import { cpuTicksBelow } from './processActivity.ts';
 export const busyboxPath = '/run/ascend/busybox';
 
 /** Static, so that it runs whatever libraries the guest has. */
-const hostBusybox = '/bin/busybox';
+export const hostBusybox = '/bin/busybox';
 
 /** Most processes a guest's program may have at once (held for the unprivileged user; root is exempt in Linux). */
 const maxProcesses = 512;

@@ -7,6 +7,11 @@ export const unprivilegedUid = 65534;
 /** Where things appear inside the sandbox of host programs. */
 export const insidePaths = { volume: '/ascend/volume', mount: '/ascend/mount' } as const;
 
+/** Where a volume appears: 0 is `volumePath`, the others follow in order. */
+export function insideVolume(index: number): string {
+  return index === 0 ? insidePaths.volume : `${insidePaths.volume}${index}`;
+}
+
 /** True when this process is root and can therefore become another user. */
 export function runsAsRoot(): boolean {
   return process.getuid?.() === 0;
@@ -23,6 +28,8 @@ export interface HostSandboxParams {
   readonly purpose: SandboxPurpose;
   /** Absolute path of the raw file of the volume; appears as `insidePaths.volume`, writable. */
   readonly volumePath: string;
+  /** Further volumes; they appear as `insideVolume(1)`, `insideVolume(2)` … */
+  readonly moreVolumePaths?: readonly string[];
   /** A FUSE device node that the unprivileged user may open. Only for `fuse-mount`. */
   readonly fuseNode?: string;
   /**
@@ -30,7 +37,18 @@ export interface HostSandboxParams {
    * of the namespace, for programs that as root would change groups, which such a namespace forbids.
    */
   readonly identity?: 'root' | 'same';
+  /** More that the program may see: files and folders of the machine, read-only unless `writable`, or device nodes. */
+  readonly binds?: readonly SandboxBind[];
 }
+
+/** A file, folder, socket or device of the machine and where it appears inside. */
+export interface SandboxBind {
+  readonly from: string;
+  readonly to: string;
+  readonly access: 'read' | 'write' | 'device';
+}
+
+const bindOptions = { read: '--ro-bind', write: '--bind', device: '--dev-bind' } as const;
 
 /** A program with its argument array. */
 export interface Command {
@@ -100,9 +118,12 @@ export async function hostSandboxCommand(
     ...processBinds(params.purpose),
     ...deviceBinds(params),
     ...words(`--tmpfs /tmp --perms 0755 --dir /ascend --perms 0777 --dir ${insidePaths.mount}`),
-    '--bind',
-    params.volumePath,
-    insidePaths.volume,
+    ...[params.volumePath, ...(params.moreVolumePaths ?? [])].flatMap((path, index) => [
+      '--bind',
+      path,
+      insideVolume(index),
+    ]),
+    ...(params.binds ?? []).flatMap(({ from, to, access }) => [bindOptions[access], from, to]),
     ...words('--chdir / --'),
     ...dropPrivileges(params),
     ...command,

@@ -5,7 +5,7 @@ import type { GuestNeeds, PlannedNic } from '@ascend/domain';
 import { runProcess } from '@ascend/runtime';
 import { describe, expect, it } from 'vitest';
 import { applyTextEdit } from '../edits/applyTextEdit.ts';
-import { isTextEdit, type GuestEdit } from '../edits/guestEdit.ts';
+import { editPlace, isTextEdit, type GuestEdit } from '../edits/guestEdit.ts';
 import { planEdits } from '../edits/planEdits.ts';
 import { probeGuest } from '../probe/probeGuest.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
@@ -65,8 +65,8 @@ describe('edits for a cloud on a real file system', () => {
   it('are made, read back and told, and the old configuration is kept', async () => {
     await using tiny = await buildTinyGuest(guestOfAnother);
     const { guest, needs, edits } = await planCloud(tiny);
-    const image = await tiny.withOverlay();
-    const params = { ...tiny.context, image, guest, edits, needs };
+    const images = [{ diskIndex: 0, image: await tiny.withOverlay() }];
+    const params = { ...tiny.context, images, guest, edits, needs };
     await applyEdits({ ...params, report: () => undefined });
     const verified = await verifyEdits(params);
     expect(verified.findings.filter(({ severity }) => severity !== 'ok')).toEqual([]);
@@ -96,10 +96,10 @@ describe('edits for a cloud on a real file system', () => {
   it('are missed by verification when they were not made', async () => {
     await using tiny = await buildTinyGuest(guestOfAnother);
     const { guest, needs, edits } = await planCloud(tiny);
-    const image = await tiny.withOverlay();
-    const { findings } = await verifyEdits({ ...tiny.context, image, guest, edits, needs });
+    const images = [{ diskIndex: 0, image: await tiny.withOverlay() }];
+    const { findings } = await verifyEdits({ ...tiny.context, images, guest, edits, needs });
     const failed = findings.filter(({ severity }) => severity === 'blocked').map(({ message }) => message);
-    for (const edit of edits) expect(failed.some((message) => message.includes(edit.path))).toBe(true);
+    for (const edit of edits) expect(failed.some((message) => message.includes(editPlace(edit)))).toBe(true);
   });
 
   it('fail with a code when a file to be set aside is not there', async () => {
@@ -111,7 +111,13 @@ describe('edits for a cloud on a real file system', () => {
       to: 'etc/ascend/aside/etc/gone',
       reason: '',
     };
-    const params = { ...tiny.context, image: await tiny.withOverlay(), guest, edits: [edit], needs };
+    const params = {
+      ...tiny.context,
+      images: [{ diskIndex: 0, image: await tiny.withOverlay() }],
+      guest,
+      edits: [edit],
+      needs,
+    };
     await expect(applyEdits({ ...params, report: () => undefined })).rejects.toMatchObject({
       code: 'GUEST_EDIT_FAILED',
     });
@@ -127,7 +133,13 @@ describe('edits for a cloud on a real file system', () => {
       { kind: 'set-aside', path: 'etc/blkid.tab', to: 'etc/ascend/aside/etc/blkid.tab', reason: '' },
       { kind: 'make-link', path: 'etc/systemd/system/x.service', target: '/dev/null', reason: '' },
     ];
-    const params = { ...tiny.context, image: await tiny.withOverlay(), guest, edits, needs };
+    const params = {
+      ...tiny.context,
+      images: [{ diskIndex: 0, image: await tiny.withOverlay() }],
+      guest,
+      edits,
+      needs,
+    };
     await applyEdits({ ...params, report: () => undefined }).catch(() => undefined);
     const listed = await runProcess({ program: 'ls', args: ['-A', outside] });
     expect(listed.stdout.trim()).toBe('');

@@ -1,5 +1,6 @@
 import type { DiskImage } from '@ascend/disk';
-import { exportVolume, replayExportedJournal, type VolumePlace } from './volumeExport.ts';
+import { replayExportedJournal } from './checkVolume.ts';
+import { exportVolume, type VolumePlace } from './volumeExport.ts';
 
 /**
  * Replays the journal of one ext file system on the top overlay of a disk. Nothing is left running, on failure neither.
@@ -8,13 +9,13 @@ import { exportVolume, replayExportedJournal, type VolumePlace } from './volumeE
  */
 export async function replayJournal(params: {
   readonly image: DiskImage;
-  readonly volume: VolumePlace;
+  readonly volume: VolumePlace & { readonly content: string };
   readonly workDir: string;
   readonly signal: AbortSignal;
 }): Promise<void> {
   const exported = await exportVolume(params);
   try {
-    await replayExportedJournal(exported.volumePath, params.signal);
+    await replayExportedJournal(exported.volumePath, params.volume.content, params.signal);
   } finally {
     await exported.close();
   }

@@ -1,8 +1,15 @@
 import { chown } from 'node:fs/promises';
-import { exportFuse, imageBlockdev, type DiskImage } from '@ascend/disk';
-import { AppError, isAppError } from '@ascend/errors';
-import { runProcess } from '@ascend/runtime';
-import { hostSandboxCommand, insidePaths, runsAsRoot, unprivilegedUid } from './hostSandbox.ts';
+import {
+  exportFuse,
+  imageBlockdev,
+  serveNbd,
+  type Blockdev,
+  type DiskImage,
+  type NbdServer,
+} from '@ascend/disk';
+import { AppError } from '@ascend/errors';
+import type { GuestDisk } from '../probe/openDisks.ts';
+import { runsAsRoot, unprivilegedUid } from './hostSandbox.ts';
 
 /** Where one file system lies on its disk. */
 export interface VolumePlace {
@@ -28,20 +35,18 @@ export async function giveToUnprivileged(path: string): Promise<void> {
   }
 }
 
-/**
- * Exports one volume of the top overlay for writing, and only that: the rest of the disk cannot be reached through it.
- *
- * @throws {AppError} DISK_* - the overlay cannot be opened for writing
- */
-export async function exportVolume(params: {
-  readonly image: DiskImage;
-  readonly volume: VolumePlace;
+interface ExportContext {
   readonly workDir: string;
   readonly signal: AbortSignal;
-}): Promise<VolumeExport> {
-  const { image, volume, workDir, signal } = params;
+}
+
+async function exportPart(
+  blockdev: Blockdev,
+  volume: VolumePlace,
+  { workDir, signal }: ExportContext,
+): Promise<VolumeExport> {
   const exported = await exportFuse({
-    blockdev: imageBlockdev(image, { readOnly: false }),
+    blockdev,
     writable: true,
     workDir,
     offsetBytes: volume.offsetBytes,
@@ -58,32 +63,85 @@ export async function exportVolume(params: {
   return { volumePath: exported.filePath, close: () => exported.close() };
 }
 
-async function runE2fsck(volumePath: string, args: readonly string[], signal: AbortSignal): Promise<void> {
-  const command = await hostSandboxCommand({ purpose: 'tool', volumePath }, [
-    'e2fsck',
-    ...args,
-    insidePaths.volume,
-  ]);
-  // 1: errors were corrected; 2: the same, and a mounted system would have to reboot.
-  try {
-    await runProcess({ ...command, okExitCodes: [0, 1, 2], signal });
-  } catch (cause) {
-    if (signal.aborted || !isAppError(cause) || cause.code !== 'PROCESS_FAILED') throw cause;
+/**
+ * Exports one volume of the top overlay for writing, and only that: the rest of the disk cannot be reached through it.
+ *
+ * @throws {AppError} DISK_* - the overlay cannot be opened for writing
+ */
+export async function exportVolume(params: {
+  readonly image: DiskImage;
+  readonly volume: VolumePlace;
+  readonly workDir: string;
+  readonly signal: AbortSignal;
+}): Promise<VolumeExport> {
+  return await exportPart(imageBlockdev(params.image, { readOnly: false }), params.volume, params);
+}
+
+/** A volume of one of several disks. */
+export interface DiskPlace extends VolumePlace {
+  readonly diskIndex: number;
+}
+
+/** Several volumes as writable files, in the order they were asked for. */
+export interface VolumesExport {
+  readonly volumePaths: readonly string[];
+  /** Flushes and waits until all servers are gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A disk as several exports can share it: QEMU gives the right to write a part of an image to one of them alone. */
+function sharedDisk(server: NbdServer): Blockdev {
+  const { socketPath, exportName } = server;
+  return {
+    driver: 'nbd',
+    server: { type: 'unix', path: socketPath },
+    export: exportName,
+    discard: 'unmap',
+  };
+}
+
+/** The image of one disk. @throws {AppError} INTERNAL_BUG - it is not among them */
+export function imageOf(images: readonly GuestDisk[], diskIndex: number): DiskImage {
+  const disk = images.find((candidate) => candidate.diskIndex === diskIndex);
+  if (disk === undefined) {
     throw new AppError({
-      code: 'GUEST_FILE_SYSTEM_CORRUPT',
-      message: `check root file system: e2fsck ${args.join(' ')}: exit code ${String(cause.details['exitCode'])}`,
-      details: { stderrTail: String(cause.details['stderrTail'] ?? '') },
-      cause,
+      code: 'INTERNAL_BUG',
+      message: `export volume: disk ${diskIndex} is not among the images`,
     });
   }
+  return disk.image;
 }
 
-/** Puts the changes of the journal in place: what a kernel would do at mount. @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT */
-export async function replayExportedJournal(volumePath: string, signal: AbortSignal): Promise<void> {
-  await runE2fsck(volumePath, ['-p', '-E', 'journal_only'], signal);
-}
-
-/** Checks and repairs what can be repaired without asking; also corrects free counts. @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT */
-export async function checkExportedVolume(volumePath: string, signal: AbortSignal): Promise<void> {
-  await runE2fsck(volumePath, ['-p', '-f'], signal);
+/**
+ * Exports volumes of the top overlays of several disks for writing, each as a file of its own.
+ *
+ * @throws {AppError} DISK_* - an overlay cannot be opened for writing; INTERNAL_BUG - a disk without overlay
+ */
+export async function exportVolumes(
+  images: readonly GuestDisk[],
+  places: readonly DiskPlace[],
+  context: ExportContext,
+): Promise<VolumesExport> {
+  const exports: VolumeExport[] = [];
+  const servers = new Map<number, NbdServer>();
+  const close = async (): Promise<void> => {
+    await Promise.all(exports.map((each) => each.close()));
+    await Promise.all([...servers.values()].map((server) => server.close()));
+  };
+  const diskOf = async ({ diskIndex }: DiskPlace): Promise<Blockdev> => {
+    const blockdev = imageBlockdev(imageOf(images, diskIndex), { readOnly: false });
+    const connections = places.filter((place) => place.diskIndex === diskIndex).length;
+    if (connections === 1) return blockdev;
+    const server =
+      servers.get(diskIndex) ?? (await serveNbd({ blockdev, writable: true, connections, ...context }));
+    servers.set(diskIndex, server);
+    return sharedDisk(server);
+  };
+  try {
+    for (const place of places) exports.push(await exportPart(await diskOf(place), place, context));
+    return { volumePaths: exports.map(({ volumePath }) => volumePath), close };
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
 }

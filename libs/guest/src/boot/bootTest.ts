@@ -21,7 +21,7 @@ export interface BootTestParams {
   /** Private folder; `boot-test` below it is used and removed. */
   readonly workDir: string;
   readonly evidence: EvidenceRung;
-  readonly serialMarker: string | null;
+  readonly serialMarker: string | RegExp | null;
   readonly timeoutMs: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;

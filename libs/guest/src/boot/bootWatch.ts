@@ -19,8 +19,8 @@ import { parseIpv4Cidr } from './userNetwork.ts';
 /** What counts as booted, and how long to wait for it. */
 export interface WaitForEvidenceParams {
   readonly evidence: EvidenceRung;
-  /** Literal text on the serial console; null = a login prompt. */
-  readonly serialMarker: string | null;
+  /** Literal text on the serial console; null = a login prompt. An expression for one line is what an operator asked for: nothing else counts. */
+  readonly serialMarker: string | RegExp | null;
   /** Addresses the guest must keep, in CIDR notation or bare. */
   readonly expectedAddresses: readonly string[];
   readonly timeoutMs: number;
@@ -76,7 +76,7 @@ export function startWatch(machine: WatchedMachine, params: WaitForEvidenceParam
   return {
     machine,
     params,
-    demand: { evidence: params.evidence, expected },
+    demand: { evidence: params.evidence, expected, onlyMarker: params.serialMarker instanceof RegExp },
     clock,
     network: watchNetwork({ stateDir: machine.stateDir, facts: machine.facts, expected }),
     serial: followFile(join(machine.stateDir, stateFiles.serial)),

@@ -23,10 +23,14 @@ const network: BootDemand = { evidence: 'network', expected: ['10.0.2.77'] };
 const anyNetwork: BootDemand = { evidence: 'network', expected: [] };
 const byAgent: BootDemand = { evidence: 'guest-agent', expected: [] };
 const none: BootDemand = { evidence: 'none', expected: [] };
+const asked: BootDemand = { evidence: 'serial-marker', expected: [], onlyMarker: true };
 
 test.each<[string, Partial<BootSigns>, BootDemand, string | null]>([
   ['the demanded rung', marker, serial, 'passed'],
   ['a better rung', agent, serial, 'passed'],
+  ['a better rung than the line that was asked for, in time', agent, asked, null],
+  ['a better rung than the line that was asked for, too late', { ...agent, ...late }, asked, 'inconclusive'],
+  ['the line that was asked for', marker, asked, 'passed'],
   ['a lower rung, in time', wire, serial, null],
   ['a lower rung, too late', { ...wire, ...late }, serial, 'inconclusive'],
   ['a settled screen alone, in time', screen, serial, null],

@@ -20,6 +20,8 @@ export interface BootDemand {
   readonly evidence: EvidenceRung;
   /** Bare IPv4 addresses. */
   readonly expected: readonly string[];
+  /** The operator asked for a line of the console: no other proof stands for it. Default: false. */
+  readonly onlyMarker?: boolean;
 }
 
 function networkSeen(signs: BootSigns, demand: BootDemand): boolean {
@@ -30,6 +32,7 @@ function networkSeen(signs: BootSigns, demand: BootDemand): boolean {
 /** Has the demanded rung, or a better one, been reached? */
 export function isProven(signs: BootSigns, demand: BootDemand): boolean {
   if (demand.evidence === 'none') return false;
+  if (demand.onlyMarker === true) return signs.marker !== null;
   if (signs.agent !== null) return true;
   if (demand.evidence === 'guest-agent') return false;
   return signs.marker !== null || (demand.evidence === 'network' && networkSeen(signs, demand));
@@ -43,7 +46,8 @@ export function judgeBoot(signs: BootSigns, demand: BootDemand): BootReport['ver
   if (isProven(signs, demand)) return 'passed';
   if (signs.failure !== null) return 'failed';
   if (!signs.expired) return null;
-  const isHalfProven = signs.marker !== null || signs.wire.addresses.length > 0 || signs.settledScreen;
+  const isHalfProven =
+    signs.agent !== null || signs.marker !== null || signs.wire.addresses.length > 0 || signs.settledScreen;
   return demand.evidence === 'none' || isHalfProven ? 'inconclusive' : 'failed';
 }
 

@@ -62,3 +62,16 @@ test('colours, cursor movements and control characters do not hide a line', () =
 test('a hostile line is cut', () => {
   expect(findMarker(`READY ${'x'.repeat(100_000)}`, 'READY')).toHaveLength(300);
 });
+
+test('an expression is tried on each line, and on its first 1024 characters only', () => {
+  const text = 'booting\nASCEND-READY root=inc1 addr=10.0.5.78/24 \nlogin:';
+  expect(findMarker(text, /^ASCEND-READY .*addr=10\.0\.5\./)).toBe(
+    'ASCEND-READY root=inc1 addr=10.0.5.78/24',
+  );
+  expect(findMarker(text, /^addr=/)).toBeNull();
+  expect(findMarker(text, /booting\nASCEND/)).toBeNull();
+  // A sticky or global expression would remember where it was.
+  const global = /login/g;
+  expect([findMarker(text, global), findMarker(text, global)]).toEqual(['login:', 'login:']);
+  expect(findMarker(`${'x'.repeat(2000)}READY`, /READY/)).toBeNull();
+});

@@ -59,8 +59,21 @@ export function findFailure(text: string): string | null {
   return null;
 }
 
-/** The line that holds the marker, or a login prompt when the marker is null; null while there is none. */
-export function findMarker(text: string, marker: string | null): string | null {
+/** An operator's expression is tried on lines of this length at most: a hostile guest writes the text it works on. */
+const maxMatchedLine = 1024;
+
+function findPattern(text: string, pattern: RegExp): string | null {
+  const own = new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, ''));
+  const line = text.split('\n').find((one) => own.test(one.slice(0, maxMatchedLine)));
+  return line === undefined ? null : line.trim().slice(0, maxSummary);
+}
+
+/**
+ * The line that holds the marker (literal text or an expression for one line), or a login prompt when the marker is null;
+ * null while there is none.
+ */
+export function findMarker(text: string, marker: string | RegExp | null): string | null {
+  if (marker instanceof RegExp) return findPattern(text, marker);
   const index = marker === null ? (loginPrompt.exec(text)?.index ?? -1) : text.indexOf(marker);
   return index === -1 ? null : lineAround(text, index);
 }

@@ -1,3 +1,5 @@
+import type { WindowsEdit } from '../windows/plan/windowsEdit.ts';
+
 /** Why an edit is made, in a sentence for the operator. */
 interface Reasoned {
   readonly reason: string;
@@ -86,8 +88,15 @@ export interface RebuildInitramfsEdit extends Reasoned {
   readonly modules: readonly string[];
 }
 
+/** Copies a file of the EFI system partition to a second name there. Paths are relative to that partition. */
+export interface CopyEfiFileEdit extends Reasoned {
+  readonly kind: 'copy-efi-file';
+  readonly from: string;
+  readonly to: string;
+}
+
 /** One named, reasoned change to the guest. Data only: it is shown, stored and compared. */
-export type GuestEdit = TextEdit | PlaceEdit | RebuildInitramfsEdit;
+export type GuestEdit = TextEdit | PlaceEdit | RebuildInitramfsEdit | CopyEfiFileEdit | WindowsEdit;
 
 /** Edits that change one text file each. */
 export type TextEdit =
@@ -102,9 +111,19 @@ export type TextEdit =
 /** Edits that change which files are where; made before the text edits. */
 export type PlaceEdit = SetAsideEdit | MakeLinkEdit;
 
+const textKinds = new Set<string>([
+  'write-file',
+  'add-lines',
+  'replace-device-names',
+  'add-kernel-arguments',
+  'remove-kernel-arguments',
+  'replace-lines',
+  'replace-addresses',
+] satisfies TextEdit['kind'][]);
+
 /** True for an edit of one text file. */
 export function isTextEdit(edit: GuestEdit): edit is TextEdit {
-  return edit.kind !== 'rebuild-initramfs' && !isPlaceEdit(edit);
+  return textKinds.has(edit.kind);
 }
 
 /** True for an edit that moves a file or makes a link. */
@@ -115,4 +134,10 @@ export function isPlaceEdit(edit: GuestEdit): edit is PlaceEdit {
 /** Where a file that is set aside lies: one folder of the root file system, which no program of the guest reads. */
 export function asidePath(path: string): string {
   return `etc/ascend/aside/${path}`;
+}
+
+/** What an edit changes, for people: a file of the guest, a key of its registry. */
+export function editPlace(edit: GuestEdit): string {
+  if ('hive' in edit) return `${edit.hive}\\${edit.key}`;
+  return edit.kind === 'copy-efi-file' ? edit.to : edit.path;
 }

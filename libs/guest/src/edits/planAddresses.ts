@@ -1,5 +1,5 @@
 import type { AddressRule, GuestFacts } from '@ascend/domain';
-import { addressRulesProblem, moveAddresses } from '../network/addressRules.ts';
+import { addressRulesProblem, moveAddresses } from '@ascend/domain/addresses';
 import type { GuestEdit } from './guestEdit.ts';
 import { guestFinding, nothingPlanned, type PlannedEdits } from './planFinding.ts';
 

@@ -2,7 +2,7 @@ import type { GuestFacts, GuestNeeds, KernelFacts, PlannedNic } from '@ascend/do
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyTextEdit } from './applyTextEdit.ts';
-import { isTextEdit, type GuestEdit, type TextEdit } from './guestEdit.ts';
+import { editPlace, isTextEdit, type GuestEdit, type TextEdit } from './guestEdit.ts';
 import { planEdits } from './planEdits.ts';
 
 const kernel: KernelFacts = {
@@ -65,7 +65,7 @@ function textOf(edits: readonly GuestEdit[], path: string): string | null {
 }
 
 function find(edits: readonly GuestEdit[], path: string): GuestEdit | undefined {
-  return edits.find((edit) => edit.path === path);
+  return edits.find((edit) => editPlace(edit) === path);
 }
 
 function codes(result: ReturnType<typeof plan>): readonly string[] {
@@ -152,7 +152,7 @@ describe('planEdits for the network', () => {
       { ...nic, nicIndex: 2, mac: '00:50:56:aa:bb:03', guestName: 'ens3' },
       { ...nic, nicIndex: 3, mac: '00:50:56:aa:bb:04' },
     ]);
-    const links = edits.map((edit) => edit.path).filter((path) => path.endsWith('.link'));
+    const links = edits.map(editPlace).filter((path) => path.endsWith('.link'));
     expect(links).toEqual([1, 2, 3].map((index) => `etc/systemd/network/10-ascend-ens${index}.link`));
     expect(findings.filter(({ code }) => code === 'GUEST_NIC_UNKNOWN').map(({ subject }) => subject)).toEqual(
       ['nic:3'],
@@ -169,7 +169,7 @@ describe('planEdits for the network', () => {
   it('needs no name where the guest itself goes by MAC', () => {
     const byMac = { name: '', mac: '00:50:56:aa:bb:01', addresses: [], configPath: 'etc/netplan/x.yaml' };
     const result = plan({ nics: [byMac] });
-    expect(result.edits.some((edit) => edit.path.endsWith('.link'))).toBe(false);
+    expect(result.edits.some((edit) => editPlace(edit).endsWith('.link'))).toBe(false);
     expect(codes(result)).not.toContain('warning GUEST_NIC_UNKNOWN');
   });
 

@@ -1,12 +1,16 @@
-import type { AddressRule, Finding, GuestFacts, GuestNeeds, PlannedNic } from '@ascend/domain';
+import type { AddressRule, Finding, GuestFacts, GuestNeeds, GuestNicFacts, PlannedNic } from '@ascend/domain';
+import { movedAddresses } from '@ascend/domain/addresses';
+import { planWindowsGuest, type WindowsSources } from '../windows/guest/planWindowsGuest.ts';
 import { isPlaceEdit, isTextEdit } from './guestEdit.ts';
 import { planAddresses } from './planAddresses.ts';
 import { planAgents } from './planAgents.ts';
 import { planConsole, planDeviceNames } from './planBoot.ts';
 import { planCloudInit } from './planCloudInit.ts';
 import { planDrivers } from './planDrivers.ts';
+import { planEfiFallback } from './planEfiFallback.ts';
 import { joinPlans, type PlannedEdits } from './planFinding.ts';
 import { planFirstBoot } from './planFirstBoot.ts';
+import { planLayout } from './planLayout.ts';
 import { planKernelArguments } from './planKernelArguments.ts';
 import { planNetwork } from './planNetwork.ts';
 import { planBlockedModules, planDeviceCaches, planFirmware, planRelabel, planSwap } from './planSystem.ts';
@@ -27,11 +31,8 @@ function obstacles(guest: GuestFacts): readonly Finding[] {
         : blocked('GUEST_UNRECOGNISED', 'no operating system was recognised on the disks', remarks),
     ];
   }
-  const separate = guest.boot?.separateMounts ?? [];
-  if (separate.length > 0) {
-    const message = `${separate.join(', ')} is a file system of its own, which is not prepared yet`;
-    return [blocked('GUEST_LAYOUT_UNSUPPORTED', message, 'etc/fstab')];
-  }
+  const layout = planLayout(guest);
+  if (layout.length > 0) return layout;
   if (!guest.kernels.some((kernel) => kernel.initramfsPath !== null)) {
     return [blocked('GUEST_KERNEL_MISSING', 'no kernel with an initramfs was found in boot/', remarks)];
   }
@@ -47,21 +48,33 @@ export interface PlanEditsParams {
   readonly addressRules?: readonly AddressRule[];
   /** Script of the operator for the first boot, with its `#!` line; default: none. */
   readonly firstBootScript?: string | null;
+  /** For Windows guests; default: no drivers, nothing risky. */
+  readonly windows?: WindowsSources;
+}
+
+/** The guest's interfaces as they are after the rules, as the planned cards are: both are compared by address. */
+function withMovedNics(guest: GuestFacts, rules: readonly AddressRule[]): GuestFacts {
+  const moved = (nic: GuestNicFacts): GuestNicFacts => ({
+    ...nic,
+    addresses: movedAddresses(nic.addresses, rules),
+  });
+  return rules.length === 0 ? guest : { ...guest, nics: guest.nics.map(moved) };
 }
 
 /** All parts but the drivers. A guest that is left alone by all of them needs no new labels. */
 function planParts(params: PlanEditsParams): PlannedEdits {
-  const { guest, needs, nics } = params;
-  const network = planNetwork(guest, needs, nics);
+  const { guest, needs, nics, addressRules = [] } = params;
+  const network = planNetwork(withMovedNics(guest, addressRules), needs, nics);
   const setAside = new Set(
     network.edits.filter((edit) => edit.kind === 'set-aside').map((edit) => edit.path),
   );
   return joinPlans([
     planDeviceNames(guest),
     network,
-    planAddresses(guest, params.addressRules ?? [], setAside),
+    planAddresses(guest, addressRules, setAside),
     planCloudInit(guest, needs),
     planConsole(guest, needs),
+    planEfiFallback(guest, needs),
     planKernelArguments(guest, needs, network.kernelArguments),
     planBlockedModules(guest, needs),
     planDeviceCaches(guest),
@@ -73,12 +86,14 @@ function planParts(params: PlanEditsParams): PlannedEdits {
 
 /**
  * Computes what must change in the guest for the target: pure, a dry run that touches nothing. Files are moved and
- * linked first, then text files change, then each initramfs is rebuilt, which copies some of them. A guest that cannot
+ * linked first, then text files change, then each initramfs is rebuilt, which copies some of them, then boot programs are
+ * copied on the EFI system partition. A guest that cannot
  * be edited gets blocked findings and no edits.
  */
 export function planEdits(params: PlanEditsParams): PlannedEdits {
   const { guest, needs } = params;
   const firmware = planFirmware(guest, needs).findings;
+  if (guest.family === 'windows') return planWindowsGuest(params, firmware);
   const blocking = [...obstacles(guest), ...firmware];
   if (blocking.length > 0) return { edits: [], findings: blocking };
   const plan = joinPlans([planDrivers(guest, needs), planParts(params)]);
@@ -88,6 +103,7 @@ export function planEdits(params: PlanEditsParams): PlannedEdits {
       ...all.edits.filter(isPlaceEdit),
       ...all.edits.filter(isTextEdit),
       ...all.edits.filter((edit) => edit.kind === 'rebuild-initramfs'),
+      ...all.edits.filter((edit) => edit.kind === 'copy-efi-file'),
     ],
     findings: all.findings,
   };

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { exportFuse, fileBlockdev } from '@ascend/disk';
 import type { HostCapabilities } from '@ascend/domain';
 import { isAppError, toAppError } from '@ascend/errors';
-import { runProcess, silentLogger } from '@ascend/runtime';
-import { mountGuest, type ExecutorKind } from '../apply/guestMount.ts';
+import { runProcess } from '@ascend/runtime';
+import { probeAppliance } from '../appliance/index.ts';
+import { mountRootless } from '../apply/guestMount.ts';
 import { runInGuest, busyboxPath } from '../apply/guestSandbox.ts';
 import { runsAsRoot } from '../apply/hostSandbox.ts';
 import { giveToUnprivileged } from '../apply/volumeExport.ts';
@@ -17,6 +18,11 @@ export interface ProbeHostParams {
   /** What `workingAcceleration` found. */
   readonly acceleration: 'kvm' | 'tcg';
   readonly signal?: AbortSignal;
+  /**
+   * Where the appliance of this machine is kept. With it `libguestfsVersion` is told only when an appliance has really started here
+   * (see `probeAppliance`: up to a minute the first time, then a kept answer); else when it is installed.
+   */
+  readonly applianceCacheDir?: string;
 }
 
 const tryTimeoutMs = 20_000;
@@ -61,7 +67,6 @@ interface MountTrials {
 async function tryMounts(folder: string, signal: AbortSignal): Promise<MountTrials> {
   const image = await tinyImage(folder);
   const trials = { storageDaemonFuse: false, fuse2fs: false, bubblewrap: false };
-  const executor: ExecutorKind = 'rootless';
   await succeeds(async () => {
     await runProcess({ program: 'mke2fs', args: ['-q', '-t', 'ext4', image], timeoutMs: tryTimeoutMs });
     const blockdev = fileBlockdev(image, 'raw', { readOnly: false });
@@ -75,13 +80,7 @@ async function tryMounts(folder: string, signal: AbortSignal): Promise<MountTria
     trials.storageDaemonFuse = true;
     try {
       await giveToUnprivileged(exported.filePath);
-      const mount = await mountGuest({
-        volumePath: exported.filePath,
-        workDir: folder,
-        executor,
-        logger: silentLogger,
-        signal,
-      });
+      const mount = await mountRootless({ volumePath: exported.filePath, workDir: folder, signal });
       trials.fuse2fs = true;
       try {
         const probe = [busyboxPath, 'true'];
@@ -112,6 +111,13 @@ async function tryNbdKernel(): Promise<boolean> {
   });
 }
 
+async function libguestfsVersion(params: ProbeHostParams, signal: AbortSignal): Promise<string | null> {
+  const { scratchDir: workDir, applianceCacheDir: cacheDir, acceleration } = params;
+  if (cacheDir === undefined) return await versionOf('guestfish', ['--version']);
+  const { version, works } = await probeAppliance({ workDir, cacheDir, acceleration, signal });
+  return works ? version : null;
+}
+
 async function tryHost(params: ProbeHostParams, signal: AbortSignal): Promise<HostCapabilities> {
   const folder = await mkdtemp(join(params.scratchDir, 'probe-host-'));
   try {
@@ -123,7 +129,7 @@ async function tryHost(params: ProbeHostParams, signal: AbortSignal): Promise<Ho
       storageDaemonFuse: trials.storageDaemonFuse,
       nbdKernel: await tryNbdKernel(),
       kvmWorks: params.acceleration === 'kvm',
-      libguestfsVersion: await versionOf('guestfish', ['--version']),
+      libguestfsVersion: await libguestfsVersion(params, signal),
       fuse2fs: trials.fuse2fs,
       bubblewrap: trials.bubblewrap,
       runsAsRoot: runsAsRoot(),

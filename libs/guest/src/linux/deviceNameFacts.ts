@@ -30,14 +30,15 @@ function fits(volume: VolumeFacts, entry: FstabEntry | undefined): boolean {
   );
 }
 
-interface Resolver {
+/** What decides which volume a device name of the guest stands for. */
+export interface NameContext {
   readonly volumes: readonly VolumeFacts[];
   readonly root: VolumeFacts;
   readonly fstab: readonly FstabEntry[];
 }
 
 /** Nothing inside a disk tells its slot or serial number: a link is believed when the guest has one disk only. */
-function resolveLink(device: string, { volumes, fstab }: Resolver): VolumeFacts | null {
+function resolveLink(device: string, { volumes, fstab }: NameContext): VolumeFacts | null {
   const partition = linkPartition(device);
   const disks = new Set(volumes.map((volume) => volume.diskIndex));
   if (partition === null || disks.size !== 1) return null;
@@ -51,7 +52,7 @@ function resolveLink(device: string, { volumes, fstab }: Resolver): VolumeFacts 
  * nothing contradicts it: the name of the root (if it is such a name) must lead to the real root, and the content
  * must be what fstab says.
  */
-function resolveName(device: string, context: Resolver): VolumeFacts | null {
+export function resolveName(device: string, context: NameContext): VolumeFacts | null {
   const { volumes, root, fstab } = context;
   const rootEntry = fstab.find((entry) => entry.mountPoint === '/');
   if (rootEntry?.device === device) return root;
@@ -60,7 +61,10 @@ function resolveName(device: string, context: Resolver): VolumeFacts | null {
   const byOrder = (name: string): VolumeFacts | undefined => {
     const wanted = parseDeviceName(name);
     return volumes.find(
-      (volume) => volume.diskIndex === wanted?.disk && volume.partition === wanted.partition,
+      (volume) =>
+        volume.name === undefined &&
+        volume.diskIndex === wanted?.disk &&
+        volume.partition === wanted.partition,
     );
   };
   const rootName =
@@ -70,7 +74,10 @@ function resolveName(device: string, context: Resolver): VolumeFacts | null {
     // Same disk as the root by name, so the same disk by content, whatever its letter.
     const sameDisk = rootName !== null && parseDeviceName(rootName)?.disk === place.disk;
     const there = volumes.find(
-      (volume) => volume.diskIndex === root.diskIndex && volume.partition === place.partition,
+      (volume) =>
+        volume.name === undefined &&
+        volume.diskIndex === root.diskIndex &&
+        volume.partition === place.partition,
     );
     return sameDisk && there !== undefined ? there : null;
   }
@@ -89,7 +96,7 @@ export async function readDeviceNames(
   },
 ): Promise<readonly DeviceNameFacts[]> {
   const fstab = parseFstab((await readText(files, '/etc/fstab')) ?? '');
-  const context: Resolver = { volumes: params.volumes, root: params.root, fstab };
+  const context: NameContext = { volumes: params.volumes, root: params.root, fstab };
   const found: DeviceNameFacts[] = [];
   for (const path of await candidatePaths(files, params.bootConfigs)) {
     const text = await readText(files, path, maxConfigFileBytes);

@@ -4,6 +4,8 @@ export interface FstabEntry {
   readonly device: string;
   readonly mountPoint: string;
   readonly fileSystem: string;
+  /** Split at commas; empty when the field is missing. */
+  readonly options: readonly string[];
 }
 
 const maxEntries = 10_000;
@@ -21,9 +23,14 @@ export function parseFstab(text: string): readonly FstabEntry[] {
   for (const line of text.split('\n')) {
     const trimmed = line.trim();
     if (trimmed === '' || trimmed.startsWith('#')) continue;
-    const [device, mountPoint, fileSystem] = trimmed.split(/\s+/);
+    const [device, mountPoint, fileSystem, options = ''] = trimmed.split(/\s+/);
     if (device === undefined || mountPoint === undefined || fileSystem === undefined) continue;
-    entries.push({ device: unescape(device), mountPoint: unescape(mountPoint), fileSystem });
+    entries.push({
+      device: unescape(device),
+      mountPoint: unescape(mountPoint),
+      fileSystem,
+      options: unescape(options).split(',').filter(Boolean),
+    });
     if (entries.length >= maxEntries) break;
   }
   return entries;

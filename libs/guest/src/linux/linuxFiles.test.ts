@@ -21,8 +21,8 @@ describe('parseFstab', () => {
   it('reads devices with escapes and skips comments and short lines', () => {
     const text = '# /dev/sda1 was\nUUID=1 / ext4 defaults 0 1\n/dev/sdb1\t/srv/my\\040data\text4\nbroken\n';
     expect(parseFstab(text)).toEqual([
-      { device: 'UUID=1', mountPoint: '/', fileSystem: 'ext4' },
-      { device: '/dev/sdb1', mountPoint: '/srv/my data', fileSystem: 'ext4' },
+      { device: 'UUID=1', mountPoint: '/', fileSystem: 'ext4', options: ['defaults'] },
+      { device: '/dev/sdb1', mountPoint: '/srv/my data', fileSystem: 'ext4', options: [] },
     ]);
   });
 

@@ -1,7 +1,7 @@
+import { addressRulesProblem, moveAddresses } from '@ascend/domain/addresses';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../testing/memoryFiles.ts';
-import { addressRulesProblem, moveAddresses } from './addressRules.ts';
 import { parseCloudNetwork } from './cloudNetwork.ts';
 import { addressesIn, readNetworkFiles } from './networkFiles.ts';
 import { parseIfcfg } from './networkd.ts';

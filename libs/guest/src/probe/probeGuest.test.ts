@@ -138,9 +138,6 @@ describe('probeGuest', () => {
   it.each([
     ['LUKS\xba\xbe', 0, 'LUKS encryption', 'linux'],
     ['LABELONE', 512, 'LVM', 'linux'],
-    ['XFSB', 0, 'XFS', 'linux'],
-    ['NTFS    ', 3, 'NTFS', 'unknown'],
-    ['-FVE-FS-', 3, 'BitLocker encryption', 'unknown'],
   ])('remarks what it cannot look into: %s', async (magic, at, name, family) => {
     await using tiny = await buildTinyGuest();
     const facts = await probeGuest({
@@ -152,6 +149,17 @@ describe('probeGuest', () => {
     expect(edits).toEqual([]);
     expect(findings.map(({ severity }) => severity)).toEqual(['blocked']);
     expect(findings[0]?.evidence).toContain(name);
+  });
+
+  it.runIf(process.getuid?.() === 0)('remarks what the kernel refuses to mount', async () => {
+    await using tiny = await buildTinyGuest();
+    const image = await diskWith(tiny, 0, 'XFSB');
+    const facts = await probeGuest({ ...tiny.context, images: [{ diskIndex: 0, image }] });
+    expect(facts).toMatchObject({ family: 'linux', root: null });
+    expect(facts.remarks).toEqual([
+      expect.stringMatching(/^disk 0: open xfs: the kernel of this machine cannot mount it: /),
+    ]);
+    expect(await leftovers(tiny.folder)).toEqual([]);
   });
 
   it('remarks an initramfs it cannot read, and goes on', async () => {

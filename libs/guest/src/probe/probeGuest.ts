@@ -4,17 +4,23 @@ import { createOverlay } from '@ascend/disk';
 import type { GuestFacts, VolumeFacts } from '@ascend/domain';
 import { toAppError } from '@ascend/errors';
 import type { Logger } from '@ascend/runtime';
+import { runsAsRoot } from '../apply/hostSandbox.ts';
+import { needsKernelMount } from '../apply/mountOptions.ts';
 import { replayJournal } from '../apply/replayJournal.ts';
-import { readText, type GuestFiles } from '../guestFiles.ts';
+import { readEsp } from '../efi/readEsp.ts';
 import { readBootConfig } from '../linux/bootConfig.ts';
 import { readDeviceNames } from '../linux/deviceNameFacts.ts';
 import { readKernels } from '../linux/kernels.ts';
 import { readLinuxFacts } from '../linux/linuxFacts.ts';
 import { readNics } from '../network/nics.ts';
 import { firmwareOf, readLayout, type DiskLayout } from '../volumes/volumeFacts.ts';
+import { probeWindowsGuest } from '../windows/guest/probeWindowsGuest.ts';
 import { readArchitecture } from './architecture.ts';
 import { findRoot, guestProblem, volumeLabel, type FoundRoot } from './findRoot.ts';
+import { lookByAppliance, type ApplianceChoice } from './lookByAppliance.ts';
 import { openDisks, type GuestDisk } from './openDisks.ts';
+import { readHostname, readInitramfsTool } from './systemFiles.ts';
+import { volumeReader } from './volumeReader.ts';
 
 /** What a probe works with. */
 export interface ProbeParams {
@@ -23,17 +29,26 @@ export interface ProbeParams {
   readonly workDir: string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /**
+   * `host` (default): the parsers of this project alone. `auto`: where they find no root, an appliance looks, if one runs here.
+   * `appliance`: the same, and it is an error when none runs.
+   */
+  readonly executor?: 'auto' | 'host' | 'appliance';
+  /** Needed for `auto` and `appliance`. */
+  readonly appliance?: ApplianceChoice;
 }
 
-async function readInitramfsTool(files: GuestFiles): Promise<GuestFacts['initramfsTool']> {
-  const has = async (path: string): Promise<boolean> => (await files.stat(path))?.kind === 'file';
-  if (await has('/usr/sbin/update-initramfs')) return 'initramfs-tools';
-  return (await has('/usr/bin/dracut')) || (await has('/usr/sbin/dracut')) ? 'dracut' : 'none';
-}
-
-async function readHostname(files: GuestFiles): Promise<string | null> {
-  const text = ((await readText(files, '/etc/hostname')) ?? '').trim();
-  return /^[\w.-]{1,253}$/.test(text) ? text : null;
+/** The firmware by the disks that the boot starts from: that of the EFI partition, of `/boot`, of the root. */
+function bootFirmware(root: FoundRoot, layout: DiskLayout): GuestFacts['firmware'] {
+  const diskOf = (mountPoint: string): number | undefined => {
+    const mount = root.mounts.find((candidate) => candidate.mountPoint === mountPoint);
+    return mount === undefined ? undefined : layout.volumes[mount.volume]?.diskIndex;
+  };
+  const disks = ['/boot/efi', '/efi', '/boot', '/'].map(diskOf).filter((disk) => disk !== undefined);
+  const answers = disks.map((disk) => firmwareOf(layout.tables.get(disk)));
+  return (
+    answers.find((answer) => answer === 'uefi') ?? answers.find((answer) => answer !== 'unknown') ?? 'unknown'
+  );
 }
 
 async function describeRoot(root: FoundRoot, layout: DiskLayout, params: ProbeParams): Promise<GuestFacts> {
@@ -46,6 +61,8 @@ async function describeRoot(root: FoundRoot, layout: DiskLayout, params: ProbePa
     root: volume,
     bootConfigs: boot.configPaths,
   });
+  const found = { layout, mounts: root.mounts, rootDisk: volume.diskIndex };
+  const { esp, remarks: espRemarks } = await readEsp(found, params);
   const { diskIndex, offsetBytes, sizeBytes, content } = volume;
   return {
     family: 'linux',
@@ -54,15 +71,17 @@ async function describeRoot(root: FoundRoot, layout: DiskLayout, params: ProbePa
     arch: await readArchitecture(files),
     hostname: await readHostname(files),
     root: { diskIndex, offsetBytes, sizeBytes, fileSystem: content },
-    firmware: firmwareOf(layout.tables.get(diskIndex)),
+    firmware: bootFirmware(root, layout),
     initramfsTool: await readInitramfsTool(files),
     kernels,
     nics: network.nics,
     volumes: layout.volumes,
+    mounts: root.mounts,
+    esp,
     deviceNames,
     boot,
     linux: await readLinuxFacts(files, { volumes: layout.volumes, root: volume, deviceNames }),
-    remarks: [...remarks, ...network.remarks],
+    remarks: [...remarks, ...network.remarks, ...espRemarks],
   };
 }
 
@@ -89,46 +108,80 @@ function describeRootless(layout: DiskLayout, remarks: readonly string[]): Guest
 
 interface FirstLook {
   readonly facts: GuestFacts;
-  /** Set when the journal of the root must be replayed before the facts can be trusted. */
-  readonly dirtyRoot: VolumeFacts | null;
+  /** Volumes whose journals must be replayed before the facts can be trusted. */
+  readonly dirty: readonly VolumeFacts[];
+}
+
+/** Can the journal be replayed here? Not where the volume is no single piece of a disk. */
+function isReplayable(volume: VolumeFacts): boolean {
+  return volume.requires !== 'appliance';
+}
+
+function inUseRemark(volume: VolumeFacts): string {
+  const outcome = isReplayable(volume) ? 'its journal is replayed' : 'its journal is not replayed';
+  return `${volumeLabel(volume)}: was in use when backed up; ${outcome}`;
+}
+
+/** What the host executor can do depends on who runs it: without root the kernel mounts nothing for us. */
+function withHostLimits(layout: DiskLayout): DiskLayout {
+  if (runsAsRoot()) return layout;
+  const volumes = layout.volumes.map((volume): VolumeFacts => {
+    if (volume.requires !== 'host' || !needsKernelMount(volume.content)) return volume;
+    const requiresReason = `${volume.content} is mounted by the kernel alone, which takes root`;
+    return { ...volume, requires: 'appliance', requiresReason };
+  });
+  return { ...layout, volumes };
 }
 
 async function look(params: ProbeParams, acceptDirty: boolean): Promise<FirstLook> {
   await using opened = await openDisks(params.images, params);
-  const layout = await readLayout(opened.disks);
-  const { root, remarks } = await findRoot(opened.disks, layout.volumes);
-  if (root === null) return { facts: describeRootless(layout, remarks), dirtyRoot: null };
-  if (root.files.superblock.needsRecovery && !acceptDirty) {
-    return { facts: describeRootless(layout, remarks), dirtyRoot: root.volume };
+  const layout = withHostLimits(await readLayout(opened.disks));
+  await using reader = volumeReader(layout, params);
+  const { root, remarks } = await findRoot(layout, reader);
+  if (root === null) {
+    const windows = await probeWindowsGuest(layout, params);
+    const all = [...remarks, ...windows.remarks];
+    return { facts: windows.facts ?? describeRootless(layout, all), dirty: [] };
   }
+  if (!acceptDirty && root.dirty.some(isReplayable)) {
+    return { facts: describeRootless(layout, remarks), dirty: root.dirty.filter(isReplayable) };
+  }
+  const unreplayed = root.dirty.filter((volume) => !isReplayable(volume)).map(inUseRemark);
   try {
     const facts = await describeRoot(root, layout, params);
-    return { facts: { ...facts, remarks: [...remarks, ...facts.remarks] }, dirtyRoot: null };
+    return { facts: { ...facts, remarks: [...remarks, ...facts.remarks, ...unreplayed] }, dirty: [] };
   } catch (cause) {
     const remark = `${volumeLabel(root.volume)}: ${guestProblem(cause)}`;
-    return { facts: describeRootless(layout, [...remarks, remark]), dirtyRoot: null };
+    return { facts: describeRootless(layout, [...remarks, remark]), dirty: [] };
   }
 }
 
-/** Replays the journal on a throw-away overlay and looks again; the backup itself is never written. */
-async function lookAfterReplay(params: ProbeParams, dirty: VolumeFacts): Promise<GuestFacts> {
+/** The disk with a throw-away overlay on top in which the journals of its volumes are replayed. */
+async function replayed(
+  disk: GuestDisk,
+  dirty: readonly VolumeFacts[],
+  params: { readonly folder: string; readonly signal: AbortSignal },
+): Promise<GuestDisk> {
+  const volumes = dirty.filter((volume) => volume.diskIndex === disk.diskIndex);
+  if (volumes.length === 0) return disk;
+  const { folder, signal } = params;
+  const overlay = join(folder, `journal-${disk.diskIndex}.qcow2`);
+  await createOverlay({ image: disk.image, path: overlay });
+  const image = { chain: disk.image.chain, overlays: [...disk.image.overlays, overlay] };
+  for (const volume of volumes) await replayJournal({ image, volume, workDir: folder, signal });
+  return { diskIndex: disk.diskIndex, image };
+}
+
+/** Replays journals on throw-away overlays and looks again; the backup itself is never written. */
+async function lookAfterReplay(params: ProbeParams, dirty: readonly VolumeFacts[]): Promise<GuestFacts> {
   const folder = await mkdtemp(join(params.workDir, 'probe-'));
   try {
     const images: GuestDisk[] = [];
     for (const disk of params.images) {
-      if (disk.diskIndex !== dirty.diskIndex) {
-        images.push(disk);
-        continue;
-      }
-      const overlay = join(folder, 'journal.qcow2');
-      await createOverlay({ image: disk.image, path: overlay });
-      const image = { chain: disk.image.chain, overlays: [...disk.image.overlays, overlay] };
-      await replayJournal({ image, volume: dirty, workDir: folder, signal: params.signal });
-      images.push({ diskIndex: disk.diskIndex, image });
+      images.push(await replayed(disk, dirty, { folder, signal: params.signal }));
     }
     const { facts } = await look({ ...params, images, workDir: folder }, true);
-    const remark = `${volumeLabel(dirty)}: was in use when backed up; its journal is replayed`;
-    return { ...facts, remarks: [...facts.remarks, remark] };
+    return { ...facts, remarks: [...facts.remarks, ...dirty.map(inUseRemark)] };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -140,12 +193,17 @@ async function lookAfterReplay(params: ProbeParams, dirty: VolumeFacts): Promise
  * What cannot be looked into (other file systems, containers, damage) becomes a remark, not an error.
  *
  * @throws {AppError} DISK_* - a disk cannot be opened
+ * @throws {AppError} GUEST_KEY_REJECTED - a key for an encrypted volume does not fit
+ * @throws {AppError} GUEST_EXECUTOR_UNAVAILABLE - an appliance was asked for and none runs here
  * @throws {AppError} OPERATION_CANCELLED
  */
 export async function probeGuest(params: ProbeParams): Promise<GuestFacts> {
   try {
-    const { facts, dirtyRoot } = await look(params, false);
-    return dirtyRoot === null ? facts : await lookAfterReplay(params, dirtyRoot);
+    const { facts: first, dirty } = await look(params, false);
+    const facts = dirty.length === 0 ? first : await lookAfterReplay(params, dirty);
+    const { executor = 'host', appliance } = params;
+    if (facts.root !== null || executor === 'host' || appliance === undefined) return facts;
+    return await lookByAppliance(facts, { ...params, executor, appliance });
   } catch (cause) {
     throw toAppError(cause, 'probe guest');
   }

@@ -1,41 +1,80 @@
-import type { DiskImage } from '@ascend/disk';
-import type { GuestFacts } from '@ascend/domain';
+import type { GuestFacts, GuestMountFacts, VolumeFacts } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
-import { sliceSource } from '../byteSource.ts';
-import { openExt4, type Ext4Files } from '../ext4/ext4Files.ts';
-import { openDisks } from './openDisks.ts';
+import type { GuestFiles } from '../guestFiles.ts';
+import { unionFiles, type MountedFiles } from '../unionFiles.ts';
+import { readLayout, type DiskLayout } from '../volumes/volumeFacts.ts';
+import { volumeLabel } from './findRoot.ts';
+import { openDisks, type GuestDisk } from './openDisks.ts';
+import { volumeReader } from './volumeReader.ts';
 
-/** The root file system of a guest, open for reading. Disposing ends its block server. */
+/** The tree of a guest, open for reading. Disposing ends its block servers. */
 export interface RootFiles extends AsyncDisposable {
-  readonly files: Ext4Files;
+  readonly files: GuestFiles;
+  /** Names of the volumes that were not closed cleanly. */
+  readonly dirty: readonly string[];
+}
+
+/** The volumes of the tree. Facts of older versions name the root's place alone. */
+function mountsOf(guest: GuestFacts, layout: DiskLayout): readonly GuestMountFacts[] {
+  const { root } = guest;
+  if (root === null) {
+    throw new AppError({ code: 'GUEST_UNRECOGNISED', message: 'open guest: no root file system is known' });
+  }
+  if (guest.mounts !== undefined) return guest.mounts;
+  const volume = layout.volumes.findIndex(
+    (each) => each.diskIndex === root.diskIndex && each.offsetBytes === root.offsetBytes,
+  );
+  return [{ mountPoint: '/', volume, fileSystem: root.fileSystem, options: [] }];
+}
+
+/** The facts name volumes by their place in the layout: the layout must still be the one they were found in. */
+function assertSame(found: VolumeFacts | undefined, known: VolumeFacts | undefined): void {
+  const same =
+    found !== undefined &&
+    (known === undefined || (known.uuid === found.uuid && known.content === found.content));
+  if (same) return;
+  throw new AppError({
+    code: 'GUEST_FILE_SYSTEM_CORRUPT',
+    message: `open guest: ${known === undefined ? 'the root file system' : volumeLabel(known)} is not on the disks any more`,
+  });
+}
+
+/** vfat holds nothing that is read as part of the tree. */
+function isRead(mount: GuestMountFacts): boolean {
+  return mount.fileSystem !== 'vfat';
 }
 
 /**
- * Opens the root file system of a disk for reading: a block server of its own, this project's reader, no mount.
+ * Opens the tree of a guest for reading: block servers of its own, this project's readers, no mount of ext file systems.
  *
  * @throws {AppError} GUEST_UNRECOGNISED - the facts name no root
  * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_FILE_SYSTEM_UNSUPPORTED, DISK_*
  */
 export async function openRootFiles(params: {
-  /** The disk that holds the root. */
-  readonly image: DiskImage;
+  /** All disks of the guest: the metadata of LVM and RAID lies on any of them. */
+  readonly images: readonly GuestDisk[];
   readonly guest: GuestFacts;
   readonly workDir: string;
   readonly signal: AbortSignal;
 }): Promise<RootFiles> {
-  const { image, guest, workDir, signal } = params;
-  if (guest.root === null) {
-    throw new AppError({ code: 'GUEST_UNRECOGNISED', message: 'open guest: no root file system is known' });
-  }
-  const opened = await openDisks([{ diskIndex: guest.root.diskIndex, image }], { workDir, signal });
+  const { images, guest, workDir, signal } = params;
+  const stack = new AsyncDisposableStack();
   try {
-    const disk = opened.disks[0];
-    if (disk === undefined)
-      throw new AppError({ code: 'INTERNAL_BUG', message: 'open guest: no disk was opened' });
-    const files = await openExt4(sliceSource(disk.source, guest.root.offsetBytes, guest.root.sizeBytes));
-    return { files, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+    const opened = stack.use(await openDisks(images, { workDir, signal }));
+    const layout = await readLayout(opened.disks);
+    const reader = stack.use(volumeReader(layout, { images, workDir, signal }));
+    const mounted: MountedFiles[] = [];
+    const dirty: string[] = [];
+    for (const mount of mountsOf(guest, layout).filter(isRead)) {
+      const found = layout.volumes[mount.volume];
+      assertSame(found, guest.volumes?.[mount.volume]);
+      const { files, needsRecovery } = await reader.open(mount.volume, mount.options);
+      mounted.push({ mountPoint: mount.mountPoint, files });
+      if (needsRecovery && found !== undefined) dirty.push(volumeLabel(found));
+    }
+    return { files: unionFiles(mounted), dirty, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   } catch (cause) {
-    await opened[Symbol.asyncDispose]();
+    await stack.disposeAsync();
     throw cause;
   }
 }

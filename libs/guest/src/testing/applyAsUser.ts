@@ -7,20 +7,24 @@ import { applyEdits } from '../apply/applyEdits.ts';
 import { planEdits } from '../edits/planEdits.ts';
 import { probeGuest } from '../probe/probeGuest.ts';
 import { verifyEdits } from '../verify/verifyEdits.ts';
-import { buildTinyGuest } from './tinyGuest.ts';
+import { buildLayoutGuest } from './layoutGuest.ts';
 import { tinyNeeds, tinyNic } from './tinyPlan.ts';
 
-// Run by the test of unprivileged use, in a mount namespace of its own. As root: builds a guest that belongs to an
+// Run by the test of unprivileged use, in a mount namespace of its own. As root: builds a guest of two volumes that belongs to an
 // ordinary user, lets that user open FUSE (in this namespace only), and runs this file again as that user.
 const ordinaryUid = 33;
 
 async function runAsOrdinary(): Promise<void> {
-  await using tiny = await buildTinyGuest();
+  const part = { fileSystem: 'ext4', disk: 0, sizeMib: 32 } as const;
+  await using tiny = await buildLayoutGuest([
+    { ...part, mountPoint: '/' },
+    { ...part, mountPoint: '/boot' },
+  ]);
   const node = join(tiny.folder, 'fuse');
   await runProcess({ program: 'mknod', args: ['-m', '0666', node, 'c', '10', '229'] });
   await runProcess({ program: 'mount', args: ['--bind', node, '/dev/fuse'] });
   await runProcess({ program: 'chown', args: ['-R', `${ordinaryUid}:${ordinaryUid}`, tiny.folder] });
-  await chmod(tiny.diskPath, 0o400);
+  for (const path of tiny.diskPaths) await chmod(path, 0o400);
   const script = process.argv[1] ?? '';
   const user = [`--reuid=${ordinaryUid}`, `--regid=${ordinaryUid}`, '--clear-groups', '--'];
   const again = await runProcess({
@@ -42,7 +46,12 @@ async function editTiny(folder: string): Promise<void> {
   const { edits } = planEdits({ guest, needs: tinyNeeds, nics: [tinyNic] });
   const path = join(context.workDir, 'overlay.partial.qcow2');
   await createOverlay({ image: { chain, overlays: [] }, path });
-  const target = { image: { chain, overlays: [path] }, guest, edits, needs: tinyNeeds };
+  const target = {
+    images: [{ diskIndex: 0, image: { chain, overlays: [path] } }],
+    guest,
+    edits,
+    needs: tinyNeeds,
+  };
   await applyEdits({ ...context, ...target, report: () => undefined });
   const { findings } = await verifyEdits({ ...context, ...target });
   const uid = process.getuid?.() ?? 0;

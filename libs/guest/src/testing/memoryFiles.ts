@@ -37,7 +37,7 @@ export function memoryFiles(tree: Readonly<Record<string, string>>): GuestFiles 
         : { kind, sizeBytes: paths.get(follow(path))?.length ?? 0, mode: 0o644, uid: 0, gid: 0 };
     },
     list: async (path) => {
-      const folder = `${plain(path)}/`;
+      const folder = plain(path) === '' ? '' : `${plain(path)}/`;
       const names = [...paths.keys(), ...links.keys()]
         .filter((other) => other.startsWith(folder))
         .map((other) => other.slice(folder.length).split('/')[0] ?? '');

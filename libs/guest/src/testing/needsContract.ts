@@ -1,5 +1,13 @@
-import { chooseNeeds, type GuestFacts, type GuestNeedsVariant, type PlannedNic } from '@ascend/domain';
+import {
+  chooseNeeds,
+  type GuestFacts,
+  type GuestHardware,
+  type GuestNeedsVariant,
+  type PlannedNic,
+} from '@ascend/domain';
 import { describe, expect, it } from 'vitest';
+import { busModules, nicModules } from '../boot/emulatedDevices.ts';
+import { isMachineBus } from '../boot/machineSpec.ts';
 import { planEdits } from '../edits/planEdits.ts';
 import { agentIds } from '../linux/agents.ts';
 
@@ -64,7 +72,8 @@ function nicOf(variant: GuestNeedsVariant): PlannedNic {
 }
 
 /** Declares the checks that the needs of every platform pass: well formed, complete, and enough to plan a guest by. */
-export function declareNeedsContract(name: string, variants: readonly GuestNeedsVariant[]): void {
+export function declareNeedsContract(name: string, hardware: GuestHardware): void {
+  const variants = hardware.needs;
   describe(`needs of ${name}`, () => {
     it('have ids of their own, and every firmware and bus leads to a variant that boots it', () => {
       expect(new Set(variants.map(({ id }) => id)).size).toBe(variants.length);
@@ -93,6 +102,48 @@ export function declareNeedsContract(name: string, variants: readonly GuestNeeds
         expect(enable.filter((id) => disable.includes(id))).toEqual([]);
         expect(needs.cloudInitDatasources?.at(-1)).toBe('None');
         expect(needs.firmware ?? ['any']).not.toEqual([]);
+      },
+    );
+
+    it.each(variants.map((variant) => [variant.id, variant] as const))(
+      '%s tells of each required driver whether a rehearsal shows it or why not',
+      (_, { id, needs }) => {
+        const own = hardware.models.filter((model) => model.variant === id);
+        expect(own).toHaveLength(1);
+        for (const { diskBuses, nicModels, staticOnly } of own) {
+          expect(diskBuses.filter((bus) => !isMachineBus(bus))).toEqual([]);
+          expect(nicModels.filter((model) => nicModules[model] === undefined)).toEqual([]);
+          const bus = diskBuses.find(isMachineBus);
+          const shown = new Set([
+            ...(bus === undefined ? [] : busModules[bus]),
+            ...nicModels.slice(0, 1).flatMap((model) => nicModules[model] ?? []),
+            // Every stand-in of a SCSI disk is a SCSI disk or needs no such driver.
+            'sd_mod',
+            'virtio_pci',
+          ]);
+          const named = new Set(staticOnly.flatMap(({ modules }) => modules));
+          const required = new Set([...needs.linuxStorageModules, ...needs.linuxNetworkModules]);
+          expect([...required].filter((module) => !shown.has(module) && !named.has(module))).toEqual([]);
+          expect([...named].filter((module) => shown.has(module) || !required.has(module))).toEqual([]);
+          expect(staticOnly.filter(({ reason }) => reason.length < 20)).toEqual([]);
+        }
+      },
+    );
+
+    it.each(variants.map((variant) => [variant.id, variant] as const))(
+      '%s tells what a Windows guest needs to boot there',
+      (_, { needs }) => {
+        const { windows } = needs;
+        const boots = [
+          ...(windows?.bootServices ?? []).flat(),
+          ...(windows?.drivers ?? []).filter((driver) => driver.bootCritical),
+        ];
+        expect(boots.length).toBeGreaterThan(0);
+        const ids = (windows?.drivers ?? []).flatMap((driver) => driver.hardwareIds);
+        expect(ids.filter((one) => !/^PCI\\VEN_[0-9A-F]{4}&DEV_[0-9A-F]{4}$/.test(one))).toEqual([]);
+        const off = windows?.disabledServices ?? [];
+        const inUse = new Set([...(windows?.bootServices ?? []).flat(), ...(windows?.agent?.services ?? [])]);
+        expect(off.filter((service) => inUse.has(service))).toEqual([]);
       },
     );
 

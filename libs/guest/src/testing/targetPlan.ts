@@ -1,6 +1,6 @@
 import type { GuestFacts, GuestNeeds, LinuxFacts, PlannedNic } from '@ascend/domain';
 import { applyTextEdit } from '../edits/applyTextEdit.ts';
-import { isTextEdit, type GuestEdit } from '../edits/guestEdit.ts';
+import { editPlace, isTextEdit, type GuestEdit } from '../edits/guestEdit.ts';
 import { planEdits, type PlanEditsParams } from '../edits/planEdits.ts';
 import type { PlannedEdits } from '../edits/planFinding.ts';
 
@@ -100,7 +100,7 @@ export function codes(result: PlannedEdits): readonly string[] {
 
 /** `kind path` of each edit. */
 export function short(edits: readonly GuestEdit[]): readonly string[] {
-  return edits.map((edit) => `${edit.kind} ${edit.path}`);
+  return edits.map((edit) => `${edit.kind} ${editPlace(edit)}`);
 }
 
 /** What the text edits of `path` make of `before`. */

@@ -1,7 +1,7 @@
 import type { GuestFacts, GuestNeeds, PlannedNic } from '@ascend/domain';
-import type { DiskImage } from '@ascend/disk';
 import type { GuestEdit } from '../edits/guestEdit.ts';
 import { planEdits } from '../edits/planEdits.ts';
+import type { GuestDisk } from '../probe/openDisks.ts';
 import { probeGuest } from '../probe/probeGuest.ts';
 import type { TinyGuest } from './tinyGuest.ts';
 
@@ -27,7 +27,7 @@ export const tinyNic: PlannedNic = {
 
 /** A tiny guest, probed and planned, with a fresh overlay. */
 export interface PlannedTinyGuest {
-  readonly image: DiskImage;
+  readonly images: readonly GuestDisk[];
   readonly guest: GuestFacts;
   readonly edits: readonly GuestEdit[];
   readonly needs: GuestNeeds;
@@ -37,5 +37,5 @@ export interface PlannedTinyGuest {
 export async function planTinyGuest(tiny: TinyGuest): Promise<PlannedTinyGuest> {
   const guest = await probeGuest({ ...tiny.context, images: [{ diskIndex: 0, image: tiny.image }] });
   const { edits } = planEdits({ guest, needs: tinyNeeds, nics: [tinyNic] });
-  return { image: await tiny.withOverlay(), guest, edits, needs: tinyNeeds };
+  return { images: [{ diskIndex: 0, image: await tiny.withOverlay() }], guest, edits, needs: tinyNeeds };
 }

@@ -1,23 +1,25 @@
-import type { DiskImage } from '@ascend/disk';
-import type { Finding, GuestFacts, GuestNeeds } from '@ascend/domain';
+import { writtenDisks, type Finding, type GuestFacts, type GuestNeeds } from '@ascend/domain';
 import { toAppError } from '@ascend/errors';
 import type { Logger } from '@ascend/runtime';
 import { applyTextEdit } from '../edits/applyTextEdit.ts';
 import { isPlaceEdit, isTextEdit, type GuestEdit, type TextEdit } from '../edits/guestEdit.ts';
-import type { Ext4Files } from '../ext4/ext4Files.ts';
+import { verifyEspEdits } from '../efi/espEdits.ts';
+import type { GuestFiles } from '../guestFiles.ts';
 import { findInitramfs, listKernelVersions, openInitramfs } from '../linux/kernels.ts';
 import { readKernelModules } from '../linux/kernelModules.ts';
 import { modulesOf, moduleName } from '../initramfs/initramfs.ts';
+import type { GuestDisk } from '../probe/openDisks.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
 import { textChanges, type GuestChange } from './guestDiff.ts';
+import { verifyWindowsGuest } from '../windows/guest/verifyWindowsGuest.ts';
 import { failedCheck, passedCheck } from './verifyFinding.ts';
 import { verifyInitramfs } from './verifyInitramfs.ts';
 import { verifyPlaces } from './verifyPlaces.ts';
 
 /** What verification works with. */
 export interface VerifyParams {
-  /** The edited disk: restore point plus the overlay with the edits. */
-  readonly image: DiskImage;
+  /** All disks of the guest; on those that were written the overlay with the edits is on top. */
+  readonly images: readonly GuestDisk[];
   readonly guest: GuestFacts;
   readonly edits: readonly GuestEdit[];
   readonly needs: GuestNeeds;
@@ -35,12 +37,12 @@ export interface VerifyResult {
 
 const maxTextBytes = 4 * 1024 * 1024;
 
-async function readLatin(files: Ext4Files, path: string): Promise<string | null> {
+async function readLatin(files: GuestFiles, path: string): Promise<string | null> {
   return (await files.read(`/${path}`, maxTextBytes))?.toString('latin1') ?? null;
 }
 
 /** A text edit holds when making it once more would change nothing. */
-async function verifyText(files: Ext4Files, edit: TextEdit): Promise<Finding> {
+async function verifyText(files: GuestFiles, edit: TextEdit): Promise<Finding> {
   const text = await readLatin(files, edit.path);
   const mode = (await files.stat(`/${edit.path}`))?.mode;
   const wanted = applyTextEdit(text, edit);
@@ -54,7 +56,7 @@ async function verifyText(files: Ext4Files, edit: TextEdit): Promise<Finding> {
 }
 
 /** The needs again, from the target's side and without the edits: every kernel has every required driver it ships. */
-async function verifyNeeds(files: Ext4Files, params: VerifyParams): Promise<readonly Finding[]> {
+async function verifyNeeds(files: GuestFiles, params: VerifyParams): Promise<readonly Finding[]> {
   const required = [...params.needs.linuxStorageModules, ...params.needs.linuxNetworkModules].map(moduleName);
   const findings: Finding[] = [];
   for (const version of await listKernelVersions(files)) {
@@ -71,14 +73,19 @@ async function verifyNeeds(files: Ext4Files, params: VerifyParams): Promise<read
   return findings;
 }
 
-/** The same image without the edits, for the diff: the overlay on top is left out. */
-function withoutTop(image: DiskImage): DiskImage {
-  return { ...image, overlays: image.overlays.slice(0, -1) };
+/** The same disks without the edits, for the diff: the overlays on top of the written ones are left out. */
+function withoutTops({ images, guest }: VerifyParams): readonly GuestDisk[] {
+  const written = writtenDisks(guest);
+  return images.map((disk) =>
+    written.includes(disk.diskIndex)
+      ? { ...disk, image: { ...disk.image, overlays: disk.image.overlays.slice(0, -1) } }
+      : disk,
+  );
 }
 
-async function compareWithOriginal(files: Ext4Files, params: VerifyParams): Promise<VerifyResult> {
+async function compareWithOriginal(files: GuestFiles, params: VerifyParams): Promise<VerifyResult> {
   const paths = [...new Set(params.edits.filter(isTextEdit).map((edit) => edit.path))];
-  await using original = await openRootFiles({ ...params, image: withoutTop(params.image) });
+  await using original = await openRootFiles({ ...params, images: withoutTops(params) });
   const places = await verifyPlaces({ before: original.files, after: files, edits: params.edits });
   const changes: GuestChange[] = [];
   for (const path of paths) {
@@ -93,8 +100,10 @@ async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
   const compared = await compareWithOriginal(files, params);
   const findings: Finding[] = [...compared.findings];
   const diff: GuestChange[] = [...compared.diff];
-  if (files.superblock.needsRecovery) {
-    findings.push(failedCheck('the root file system was not closed cleanly', 'its journal holds changes'));
+  for (const name of opened.dirty) {
+    findings.push(
+      failedCheck(`the file system of ${name} was not closed cleanly`, 'its journal holds changes'),
+    );
   }
   for (const edit of params.edits) {
     if (isPlaceEdit(edit)) continue;
@@ -102,12 +111,14 @@ async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
       findings.push(await verifyText(files, edit));
       continue;
     }
+    if (edit.kind !== 'rebuild-initramfs') continue;
     const verdict = await verifyInitramfs(files, edit, params);
     findings.push(...verdict.findings);
     diff.push(...verdict.diff);
   }
-  findings.push(...(await verifyNeeds(files, params)));
-  return { findings, diff };
+  const esp = await verifyEspEdits(params);
+  findings.push(...(await verifyNeeds(files, params)), ...esp.findings);
+  return { findings, diff: [...diff, ...esp.diff] };
 }
 
 /**
@@ -118,7 +129,7 @@ async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
  */
 export async function verifyEdits(params: VerifyParams): Promise<VerifyResult> {
   try {
-    return await verifyAll(params);
+    return await (params.guest.family === 'windows' ? verifyWindowsGuest(params) : verifyAll(params));
   } catch (cause) {
     throw toAppError(cause, 'verify guest');
   }

@@ -33,6 +33,7 @@ describe('readPartitionTable', () => {
     const table = await tableOf(
       [
         'label: dos',
+        'label-id: 0x0badcafe',
         'start=2048, size=8192, type=83, bootable',
         'start=10240, size=81920, type=5',
         'start=12288, size=4096, type=82',
@@ -43,16 +44,19 @@ describe('readPartitionTable', () => {
     expect(table).toEqual({
       scheme: 'mbr',
       partitions: [
-        { number: 1, offsetBytes: 2048 * 512, sizeBytes: 8192 * 512, type: '83' },
-        { number: 5, offsetBytes: 12288 * 512, sizeBytes: 4096 * 512, type: '82' },
-        { number: 6, offsetBytes: 20480 * 512, sizeBytes: 8192 * 512, type: '83' },
+        { number: 1, offsetBytes: 2048 * 512, sizeBytes: 8192 * 512, type: '83', uuid: '0badcafe-01' },
+        { number: 5, offsetBytes: 12288 * 512, sizeBytes: 4096 * 512, type: '82', uuid: '0badcafe-05' },
+        { number: 6, offsetBytes: 20480 * 512, sizeBytes: 8192 * 512, type: '83', uuid: '0badcafe-06' },
       ],
     });
   });
 
   it('reads GPT partitions with their type GUIDs', async () => {
     const esp = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
-    const table = await tableOf(`label: gpt\nstart=2048, size=8192, type=${esp}\nstart=10240, size=16384\n`);
+    const uuid = '01234567-89AB-CDEF-0123-456789ABCDEF';
+    const first = `start=2048, size=8192, type=${esp}, uuid=${uuid}`;
+    const table = await tableOf(`label: gpt\n${first}\nstart=10240, size=16384\n`);
+    expect(table.partitions[0]?.uuid).toBe(uuid.toLowerCase());
     expect(table.scheme).toBe('gpt');
     expect(
       table.partitions.map((part) => [part.number, part.offsetBytes, part.sizeBytes, part.type]),

@@ -7,6 +7,8 @@ interface Partition {
   readonly sizeBytes: number;
   /** MBR type byte as two hex digits, or GPT type GUID in lower case. */
   readonly type: string;
+  /** As Linux writes it after `PARTUUID=`: GPT GUID, or MBR disk signature and number. */
+  readonly uuid: string;
 }
 
 /** How a disk is divided. `none`: no table; a file system may fill the whole disk. */
@@ -38,15 +40,27 @@ function mbrEntries(sector: Buffer): readonly MbrEntry[] | null {
   });
 }
 
-function toPartition(number: number, entry: MbrEntry, baseSector: number, diskBytes: number): Partition[] {
+/** Where on which disk an entry's sectors count. */
+interface MbrBase {
+  readonly sector: number;
+  readonly diskBytes: number;
+  /** Disk signature, eight hex digits. */
+  readonly signature: string;
+}
+
+function toPartition(number: number, entry: MbrEntry, base: MbrBase): Partition[] {
+  const { sector: baseSector, diskBytes, signature } = base;
   const offsetBytes = (baseSector + entry.firstSector) * sectorBytes;
   const sizeBytes = Math.min(entry.sectors * sectorBytes, diskBytes - offsetBytes);
   if (entry.type === 0 || entry.sectors === 0 || offsetBytes === 0 || sizeBytes <= 0) return [];
-  return [{ number, offsetBytes, sizeBytes, type: entry.type.toString(16).padStart(2, '0') }];
+  const type = entry.type.toString(16).padStart(2, '0');
+  return [
+    { number, offsetBytes, sizeBytes, type, uuid: `${signature}-${number.toString(16).padStart(2, '0')}` },
+  ];
 }
 
 /** Follows the chain of extended boot records; bounded, and a record that was seen ends it. */
-async function readLogical(source: ByteSource, extended: MbrEntry): Promise<Partition[]> {
+async function readLogical(source: ByteSource, extended: MbrEntry, signature: string): Promise<Partition[]> {
   const found: Partition[] = [];
   const seen = new Set<number>();
   let record = extended.firstSector;
@@ -56,17 +70,23 @@ async function readLogical(source: ByteSource, extended: MbrEntry): Promise<Part
     const entries = mbrEntries(await source.read(record * sectorBytes, sectorBytes));
     const [logical, next] = entries ?? [];
     if (logical === undefined || next === undefined) break;
-    found.push(...toPartition(5 + found.length, logical, record, source.sizeBytes));
+    const base = { sector: record, diskBytes: source.sizeBytes, signature };
+    found.push(...toPartition(5 + found.length, logical, base));
     if (!extendedTypes.has(next.type)) break;
     record = extended.firstSector + next.firstSector;
   }
   return found;
 }
 
-async function readMbr(source: ByteSource, entries: readonly MbrEntry[]): Promise<PartitionTable> {
-  const primary = entries.flatMap((entry, index) => toPartition(index + 1, entry, 0, source.sizeBytes));
+async function readMbr(
+  source: ByteSource,
+  entries: readonly MbrEntry[],
+  signature: string,
+): Promise<PartitionTable> {
+  const base = { sector: 0, diskBytes: source.sizeBytes, signature };
+  const primary = entries.flatMap((entry, index) => toPartition(index + 1, entry, base));
   const extended = entries.find((entry) => extendedTypes.has(entry.type));
-  const logical = extended === undefined ? [] : await readLogical(source, extended);
+  const logical = extended === undefined ? [] : await readLogical(source, extended, signature);
   const partitions = [
     ...primary.filter((part) => !extendedTypes.has(Number.parseInt(part.type, 16))),
     ...logical,
@@ -102,7 +122,8 @@ async function readGpt(source: ByteSource, blockBytes: number): Promise<Partitio
     const offsetBytes = first * blockBytes;
     const sizeBytes = Math.min((last - first + 1) * blockBytes, source.sizeBytes - offsetBytes);
     if (/^[0-]+$/.test(type) || sizeBytes <= 0 || offsetBytes <= 0) continue;
-    partitions.push({ number: index + 1, offsetBytes, sizeBytes, type });
+    const uuid = guidText(entry.subarray(16, 32));
+    partitions.push({ number: index + 1, offsetBytes, sizeBytes, type, uuid });
   }
   return { scheme: 'gpt', partitions };
 }
@@ -113,7 +134,8 @@ async function readGpt(source: ByteSource, blockBytes: number): Promise<Partitio
  */
 export async function readPartitionTable(source: ByteSource): Promise<PartitionTable> {
   if (source.sizeBytes < sectorBytes) return { scheme: 'none', partitions: [] };
-  const entries = mbrEntries(await source.read(0, sectorBytes));
+  const first = await source.read(0, sectorBytes);
+  const entries = mbrEntries(first);
   if (entries === null) return { scheme: 'none', partitions: [] };
   if (entries.some((entry) => entry.type === 0xee)) {
     const gpt = (await readGpt(source, 512)) ?? (await readGpt(source, 4096));
@@ -123,6 +145,9 @@ export async function readPartitionTable(source: ByteSource): Promise<PartitionT
   const plausible = entries.every(
     (entry) => entry.type === 0 || entry.firstSector * sectorBytes < source.sizeBytes,
   );
-  const table = plausible ? await readMbr(source, entries) : { scheme: 'none' as const, partitions: [] };
+  const signature = first.readUInt32LE(440).toString(16).padStart(8, '0');
+  const table = plausible
+    ? await readMbr(source, entries, signature)
+    : { scheme: 'none' as const, partitions: [] };
   return table.partitions.length === 0 ? { scheme: 'none', partitions: [] } : table;
 }

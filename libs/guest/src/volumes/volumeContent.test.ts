@@ -6,15 +6,20 @@ import { describe, expect, it } from 'vitest';
 import { memorySource, openFileSource } from '../byteSource.ts';
 import { readVolumeContent, type VolumeContent } from './volumeContent.ts';
 
-async function contentAfter(command: readonly string[]): Promise<VolumeContent> {
+async function contentAfter(
+  command: readonly string[],
+  sizeMib = 64,
+  input?: string,
+): Promise<VolumeContent> {
   const folder = await mkdtemp(join(tmpdir(), 'ascend-content-'));
   try {
     const path = join(folder, 'volume.raw');
     const file = await open(path, 'w');
-    await file.truncate(64 * 1024 * 1024);
+    await file.truncate(sizeMib * 1024 * 1024);
     await file.close();
     const [program = '', ...args] = command;
-    await runProcess({ program, args: [...args, path] });
+    const more = input === undefined ? {} : { input };
+    await runProcess({ program, args: [...args, path], ...more });
     const source = await openFileSource(path);
     try {
       return await readVolumeContent(source);
@@ -50,6 +55,29 @@ describe('readVolumeContent', () => {
         ? ['mformat', '-T', '131072', '-h', '16', '-s', '32', '-c', '1', ...command.slice(1)]
         : command;
     expect(await contentAfter(args)).toEqual(expected);
+  });
+
+  it.each([
+    [['mkfs.xfs', '-q', '-m', `uuid=${uuid}`, '-L', 'data'], { content: 'xfs', uuid, label: 'data' }],
+    [['mkfs.btrfs', '-q', '-U', uuid, '-L', 'data'], { content: 'btrfs', uuid, label: 'data' }],
+  ] as const)('knows what %j made', async (command, expected) => {
+    expect(await contentAfter(command, 320)).toEqual(expected);
+  });
+
+  it.each([
+    ['luks1', [], null, 'LUKS version 1 encryption'],
+    ['luks2', ['--label', 'secret'], 'secret', 'LUKS version 2 encryption'],
+  ] as const)('reads the header of %s', async (type, more, label, obstacle) => {
+    const cheap = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000', '--key-file', '-'];
+    const command = ['cryptsetup', '-q', 'luksFormat', '--type', type, ...cheap, '--uuid', uuid, ...more];
+    expect(await contentAfter(command, 64, 'password')).toEqual({ content: 'luks', uuid, label, obstacle });
+  });
+
+  it('counts the devices of a btrfs', async () => {
+    const bytes = volumeWith(0x10040, '_BHRfS_M');
+    bytes.writeBigUInt64LE(2n, 0x10088);
+    const { obstacle } = await readVolumeContent(memorySource(bytes));
+    expect(obstacle).toBe('the file system spans 2 devices');
   });
 
   it.each([

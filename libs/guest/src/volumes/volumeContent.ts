@@ -7,12 +7,14 @@ export interface VolumeContent {
   /** As blkid prints it; null when there is none. */
   readonly uuid: string | null;
   readonly label: string | null;
+  /** What keeps it from being mounted from this volume alone: encryption, further devices. Absent: nothing known. */
+  readonly obstacle?: string;
 }
 
 const headBytes = 72 * 1024;
 
 /** The canonical text of a 16 byte UUID. */
-function uuidText(bytes: Buffer): string {
+export function uuidText(bytes: Buffer): string {
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
     '-',
@@ -20,7 +22,7 @@ function uuidText(bytes: Buffer): string {
 }
 
 /** A fixed-size text field: up to the first NUL, null when empty. */
-function fieldText(bytes: Buffer): string | null {
+export function fieldText(bytes: Buffer): string | null {
   const end = bytes.indexOf(0);
   const text = bytes.toString('utf8', 0, end === -1 ? bytes.length : end).trimEnd();
   return text === '' ? null : text;
@@ -48,6 +50,27 @@ function fatContent(head: Buffer): VolumeContent {
   };
 }
 
+/** The header starts alike in versions 1 and 2 (cryptsetup, "LUKS1/LUKS2 On-Disk Format"); labels came with 2. */
+function luksContent(head: Buffer): VolumeContent {
+  const version = head.readUInt16BE(6);
+  return {
+    content: 'luks',
+    uuid: fieldText(head.subarray(168, 208)),
+    label: version === 2 ? fieldText(head.subarray(24, 72)) : null,
+    obstacle: `LUKS version ${version} encryption`,
+  };
+}
+
+function btrfsContent(head: Buffer): VolumeContent {
+  const devices = head.readBigUInt64LE(0x10088);
+  return {
+    content: 'btrfs',
+    uuid: uuidText(head.subarray(0x10020, 0x10030)),
+    label: fieldText(head.subarray(0x1012b, 0x1022b)),
+    ...(devices > 1n ? { obstacle: `the file system spans ${devices} devices` } : {}),
+  };
+}
+
 function isMdSuperblock(head: Buffer): boolean {
   return [0, 4096].some((at) => head.readUInt32LE(at) === 0xa92b4efc);
 }
@@ -66,10 +89,7 @@ const plain = (content: string) => (): VolumeContent => ({ content, uuid: null, 
 
 /** Order matters: a container's own magic comes before what an old file system may have left behind it. */
 const detectors: readonly Detector[] = [
-  [
-    (head) => textAt(head, 0, 'LUKS\xba\xbe'),
-    (head) => ({ content: 'luks', uuid: fieldText(head.subarray(168, 208)), label: null }),
-  ],
+  [(head) => textAt(head, 0, 'LUKS\xba\xbe'), luksContent],
   [(head) => textAt(head, 3, '-FVE-FS-'), plain('bitlocker')],
   [(head) => [0, 512, 1024, 1536].some((at) => textAt(head, at, 'LABELONE')), plain('lvm2')],
   [isMdSuperblock, plain('mdraid')],
@@ -91,14 +111,7 @@ const detectors: readonly Detector[] = [
   ],
   [isFat, fatContent],
   [(head) => head.readUInt16LE(1024 + 0x38) === 0xef53, extContent],
-  [
-    (head) => textAt(head, 0x10040, '_BHRfS_M'),
-    (head) => ({
-      content: 'btrfs',
-      uuid: uuidText(head.subarray(0x10020, 0x10030)),
-      label: fieldText(head.subarray(0x1012b, 0x1022b)),
-    }),
-  ],
+  [(head) => textAt(head, 0x10040, '_BHRfS_M'), btrfsContent],
   [
     (head) => textAt(head, 4086, 'SWAPSPACE2'),
     (head) => ({

@@ -1,6 +1,11 @@
 import type { Firmware, VolumeFacts } from '@ascend/domain';
 import { sliceSource, type ByteSource } from '../byteSource.ts';
+import { assembleGroups } from './lvm/assembleGroups.ts';
+import { assembleArrays } from './md/assembleArrays.ts';
+import { readMdMember, type MdMember } from './md/superblock.ts';
+import { espTypes } from './partitionTypes.ts';
 import { readPartitionTable, type PartitionTable } from './partitionTable.ts';
+import { requirementOf, type Area, type StackedVolume } from './stackedVolume.ts';
 import { readVolumeContent } from './volumeContent.ts';
 
 /** One disk of the guest, opened for reading. */
@@ -9,42 +14,82 @@ export interface OpenDisk {
   readonly source: ByteSource;
 }
 
-const espTypes = new Set(['ef', 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b']);
 const biosBootType = '21686148-6449-6e6f-744e-656564454649';
 
 /** What the volumes of all disks are, and what the root disk's table says about the firmware. */
 export interface DiskLayout {
   readonly volumes: readonly VolumeFacts[];
   readonly tables: ReadonlyMap<number, PartitionTable>;
+  /** Bytes of each of `volumes`, by index; null where only the guest's own drivers can put them together. */
+  readonly sources: readonly (ByteSource | null)[];
 }
 
-/** Bytes of one volume. */
-export function volumeSource(disks: readonly OpenDisk[], volume: VolumeFacts): ByteSource | null {
-  const disk = disks.find((candidate) => candidate.diskIndex === volume.diskIndex);
-  return disk === undefined ? null : sliceSource(disk.source, volume.offsetBytes, volume.sizeBytes);
+interface Place {
+  readonly partition: number | null;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  readonly partitionUuid?: string;
 }
 
-/** Reads the partition tables of all disks and tells what each partition (or table-less disk) holds. */
+function placesOf(table: PartitionTable, source: ByteSource): readonly Place[] {
+  if (table.scheme === 'none') return [{ partition: null, offsetBytes: 0, sizeBytes: source.sizeBytes }];
+  return table.partitions.map(({ number, offsetBytes, sizeBytes, uuid }) => ({
+    partition: number,
+    offsetBytes,
+    sizeBytes,
+    partitionUuid: uuid,
+  }));
+}
+
+interface PlacedVolume {
+  readonly facts: VolumeFacts;
+  readonly area: Area;
+  readonly member: MdMember | null;
+}
+
+async function describePlace({ diskIndex, source }: OpenDisk, place: Place): Promise<PlacedVolume> {
+  const { offsetBytes, sizeBytes } = place;
+  const segments = [{ diskIndex, offsetBytes, sizeBytes }];
+  const area: Area = { source: sliceSource(source, offsetBytes, sizeBytes), segments, obstacle: null };
+  const { obstacle, ...content } = await readVolumeContent(area.source);
+  // A superblock at the end decides against the file system that seems to start at the beginning.
+  const member = await readMdMember(area.source);
+  const held = member === null ? content : { content: 'mdraid', uuid: member.setUuid, label: null };
+  const requirement = member === null ? requirementOf(content.content, area, obstacle) : {};
+  return { facts: { diskIndex, ...place, ...held, segments, ...requirement }, area, member };
+}
+
+/**
+ * Reads the partition tables of all disks and tells what each partition (or table-less disk) holds; then puts together
+ * the software RAIDs and LVM volumes that lie on them. What cannot be put together is named with its reason.
+ */
 export async function readLayout(disks: readonly OpenDisk[]): Promise<DiskLayout> {
-  const volumes: VolumeFacts[] = [];
   const tables = new Map<number, PartitionTable>();
-  for (const { diskIndex, source } of disks) {
-    const table = await readPartitionTable(source);
-    tables.set(diskIndex, table);
-    const places =
-      table.scheme === 'none'
-        ? [{ partition: null, offsetBytes: 0, sizeBytes: source.sizeBytes }]
-        : table.partitions.map((part) => ({
-            partition: part.number,
-            offsetBytes: part.offsetBytes,
-            sizeBytes: part.sizeBytes,
-          }));
-    for (const place of places) {
-      const content = await readVolumeContent(sliceSource(source, place.offsetBytes, place.sizeBytes));
-      volumes.push({ diskIndex, ...place, ...content });
-    }
+  const placed: PlacedVolume[] = [];
+  for (const disk of disks) {
+    const table = await readPartitionTable(disk.source);
+    tables.set(disk.diskIndex, table);
+    for (const place of placesOf(table, disk.source)) placed.push(await describePlace(disk, place));
   }
-  return { volumes, tables };
+  const members = placed.flatMap(({ member, area }) => (member === null ? [] : [{ member, area }]));
+  const arrays = await assembleArrays(members);
+  const groups = await assembleGroups([
+    ...placed.filter(({ facts }) => facts.content === 'lvm2').map(({ area }) => area),
+    ...arrays.flatMap(physicalArea),
+  ]);
+  const stacked = [...arrays, ...groups];
+  return {
+    volumes: [...placed, ...stacked].map(({ facts }) => facts),
+    tables,
+    sources: [...placed.map(({ area }) => area.source), ...stacked.map(({ source }) => source)],
+  };
+}
+
+/** An array that is a physical volume of LVM. Whatever lies on it inherits why one disk does not hold it all. */
+function physicalArea({ facts, source }: StackedVolume): Area[] {
+  if (source === null || facts.content !== 'lvm2') return [];
+  const obstacle = facts.requiresReason ?? 'on a software RAID';
+  return [{ source, segments: facts.segments ?? [], obstacle }];
 }
 
 /** The firmware a disk can boot with: an EFI system partition means UEFI, none means BIOS, both marks leave it open. */

@@ -1,13 +1,13 @@
 export { applyWindowsEdits, type AppliedWindows } from './apply/applyWindowsEdits.ts';
-export { copyEfiFile, hasEfiFile } from './apply/copyEfiFile.ts';
 export { readDriverFolder, type DriverFolder } from './drivers/driverFolder.ts';
+export { type WindowsSources } from './guest/planWindowsGuest.ts';
 export { openDriverSource, type DriverSource } from './drivers/driverSource.ts';
 export { mountNtfs } from './ntfs/mountNtfs.ts';
 export { readNtfsState } from './ntfs/ntfsState.ts';
 export { ntfsVolume, type NtfsVolume } from './ntfs/ntfsVolume.ts';
 export type { EspFacts, PlannedWindows, WindowsPlanParams } from './plan/planParams.ts';
 export { planWindowsEdits } from './plan/planWindowsEdits.ts';
-export type { CopyEfiFileEdit, StageFileEdit, WindowsEdit } from './plan/windowsEdit.ts';
+export type { StageFileEdit, WindowsEdit } from './plan/windowsEdit.ts';
 export type { AgentTable } from './probe/agents.ts';
 export { probeWindows, type ProbedWindows } from './probe/probeWindows.ts';
 export type { GuestHive } from './probe/readHives.ts';

@@ -1,4 +1,10 @@
-import type { DiskFacts, Finding, RestorePointDisk, RestorePolicy } from '@ascend/domain';
+import {
+  writtenDisks,
+  type DiskFacts,
+  type Finding,
+  type RestorePointDisk,
+  type RestorePolicy,
+} from '@ascend/domain';
 import { finding, findingIf } from '../finding.ts';
 import type { PlanParams } from '../params.ts';
 
@@ -13,7 +19,7 @@ export interface SourceDisks {
   readonly disks: readonly SourceDisk[];
   /** The disk the firmware starts from: boot order of the specification, else the one with the root file system, else the first. */
   readonly bootDisk: number;
-  /** Disks that guest preparation writes to: root and boot disk, usually the same one. */
+  /** Disks that guest preparation writes to: those of the root and of what is mounted into it, and the boot disk. */
   readonly preparedDisks: readonly number[];
   readonly findings: readonly Finding[];
 }
@@ -111,7 +117,7 @@ function diskFindings(disk: RestorePointDisk, facts: ReadonlyMap<number, DiskFac
 /** Decides which disks take part and whether the restore point can be restored at all. */
 export function chooseDisks(params: PlanParams, policy: RestorePolicy): SourceDisks {
   const bootDisk = bootDiskOf(params);
-  const prepared = new Set([bootDisk, params.facts.guest.root?.diskIndex ?? bootDisk]);
+  const prepared = new Set([bootDisk, ...writtenDisks(params.facts.guest)]);
   const excluded = new Set(policy.excludeDisks);
   const facts = new Map(
     params.facts.backupId === params.restorePoint.backupId

@@ -9,6 +9,30 @@ import {
   sampleSpec,
 } from '../testing/sampleParams.ts';
 
+const second = sampleParams().facts;
+/** The root on disk 0, /boot on disk 1. */
+const bootOnSecondDisk = {
+  ...second,
+  guest: {
+    ...second.guest,
+    volumes: [0, 1].map((diskIndex) => ({
+      diskIndex,
+      partition: 1,
+      offsetBytes: 1024 ** 2,
+      sizeBytes: gib,
+      content: 'ext4',
+      uuid: null,
+      label: null,
+    })),
+    mounts: ['/', '/boot'].map((mountPoint, volume) => ({
+      mountPoint,
+      volume,
+      fileSystem: 'ext4',
+      options: [],
+    })),
+  },
+};
+
 describe('obstacles', () => {
   testObstacles([
     ['a backup that failed', point({ status: 'failed' }), 'PLAN_BACKUP_INCOMPLETE blocked backup', 'failed'],
@@ -69,6 +93,12 @@ describe('obstacles', () => {
           },
         },
       ),
+      'PLAN_BOOT_DISK_EXCLUDED blocked disk:1',
+      'boots',
+    ],
+    [
+      'an excluded disk that holds /boot alone',
+      withPolicy({ excludeDisks: [1] }, { facts: bootOnSecondDisk }),
       'PLAN_BOOT_DISK_EXCLUDED blocked disk:1',
       'boots',
     ],

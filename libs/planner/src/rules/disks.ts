@@ -1,7 +1,8 @@
-import type { Finding, PlannedDisk, RestorePolicy, TargetStorage } from '@ascend/domain';
+import type { Finding, Firmware, PlannedDisk, RestorePolicy, TargetStorage } from '@ascend/domain';
 import { finding, showBytes, showList, type Chosen } from '../finding.ts';
 import { nothing, type PlanParams, type StorageReservation } from '../params.ts';
 import type { SourceDisks } from './backup.ts';
+import { bootsFrom } from './hardware.ts';
 
 interface StorageChoice {
   readonly storage: TargetStorage | null;
@@ -105,27 +106,35 @@ function sizeFindings(disks: readonly PlannedDisk[], params: PlanParams, source:
   return found;
 }
 
-function busOf(params: PlanParams, policy: RestorePolicy, diskIndex: number): string {
+/** What decides on the buses of the new VM's disks. */
+interface BusChoice {
+  readonly params: PlanParams;
+  readonly policy: RestorePolicy;
+  readonly firmware: Firmware;
+}
+
+function busOf({ params, policy, firmware }: BusChoice, diskIndex: number): string {
   const offered = params.platform.capabilities.diskBuses;
   const had = params.vmSpec?.disks.find((disk) => disk.diskIndex === diskIndex)?.bus ?? null;
-  // A raw restore keeps the bus the guest has drivers for; a prepared guest gets the platform's first choice.
+  // A raw restore keeps the bus the guest has drivers for; a prepared guest gets the first of the platform's choices that its firmware boots from.
   const kept = !policy.prepareGuest && had !== null && offered.includes(had) ? had : null;
-  return kept ?? offered[0] ?? nothing;
+  return kept ?? offered.find((bus) => bootsFrom(params, firmware, bus)) ?? offered[0] ?? nothing;
 }
 
 /** Sizes, bus and storage of every disk on the target. */
 export function planDisks(
   params: PlanParams,
   policy: RestorePolicy,
-  source: SourceDisks,
+  from: { readonly source: SourceDisks; readonly firmware: Firmware },
 ): Chosen<readonly PlannedDisk[]> {
+  const { source, firmware } = from;
   const choice = chooseStorage(params, policy);
   const rounding = params.platform.capabilities.diskRoundingBytes;
   const disks = source.disks.map(({ disk, facts }) => ({
     diskIndex: disk.diskIndex,
     targetSizeBytes: Math.ceil(facts.virtualSizeBytes / rounding) * rounding,
     bytesToMove: facts.allocatedBytes,
-    bus: busOf(params, policy, disk.diskIndex),
+    bus: busOf({ params, policy, firmware }, disk.diskIndex),
     storage: choice.storage?.name ?? nothing,
     boot: disk.diskIndex === source.bootDisk,
   }));

@@ -1,4 +1,5 @@
-import type { Finding, GuestFacts, KernelFacts, RestorePolicy } from '@ascend/domain';
+import type { Finding, GuestFacts, GuestNeeds, KernelFacts, RestorePolicy } from '@ascend/domain';
+import { addressRulesProblem } from '@ascend/domain/addresses';
 import { finding, findingIf } from '../finding.ts';
 import type { PlanParams } from '../params.ts';
 
@@ -18,8 +19,8 @@ function moduleSet(...lists: readonly (readonly string[])[]): ReadonlySet<string
   return new Set(lists.flat().map((name) => name.replaceAll('-', '_')));
 }
 
-function kernelNeeds(params: PlanParams, kernel: KernelFacts): KernelNeeds {
-  const { linuxStorageModules, linuxNetworkModules, linuxOptionalModules } = params.platform.guestNeeds;
+function kernelNeeds(needs: GuestNeeds, kernel: KernelFacts): KernelNeeds {
+  const { linuxStorageModules, linuxNetworkModules, linuxOptionalModules } = needs;
   const builtin = moduleSet(kernel.builtinModules ?? []);
   const present = moduleSet(kernel.initramfsModules, kernel.builtinModules ?? []);
   const available = moduleSet(kernel.availableModules, kernel.initramfsModules);
@@ -88,8 +89,29 @@ function deviceNameFindings(guest: GuestFacts): readonly Finding[] {
   );
 }
 
-function preparationFindings(params: PlanParams): Finding[] {
-  const { guest } = params.facts;
+/** Why a Windows guest must not be edited, by what was seen of its volume; null = nothing forbids it. */
+function windowsObstacle(guest: GuestFacts, needs: GuestNeeds): string | null {
+  const { windows } = guest;
+  if (windows === undefined || needs.windows === undefined)
+    return 'it is not known what the windows guest needs on this hardware';
+  const { volume } = windows;
+  if (volume.encrypted) return 'the Windows volume is encrypted by BitLocker';
+  if (volume.dynamicDisk) return 'the Windows volume lies on a dynamic disk';
+  if (windows.hibernation === 'hibernated')
+    return 'the Windows guest is hibernated, perhaps by a shutdown with fast start-up';
+  const inUse = volume.dirty === true || volume.logClosed === false;
+  return inUse ? 'the Windows volume was in use when it was backed up' : null;
+}
+
+function windowsFindings(guest: GuestFacts, needs: GuestNeeds, evidence: string): Finding[] {
+  const message = windowsObstacle(guest, needs);
+  if (message === null) return [];
+  return [
+    finding({ code: 'PLAN_GUEST_UNSUPPORTED', severity: 'blocked', subject: 'guest', message, evidence }),
+  ];
+}
+
+function preparationFindings(guest: GuestFacts, needs: GuestNeeds): Finding[] {
   const kernels = bootedKernels(guest);
   const system = [guest.distribution, guest.version].filter((part) => part !== null).join(' ');
   const evidence = [system, ...guest.remarks].filter((part) => part !== '').join('; ');
@@ -104,17 +126,7 @@ function preparationFindings(params: PlanParams): Finding[] {
       }),
     ];
   }
-  if (guest.family === 'windows') {
-    return [
-      finding({
-        code: 'PLAN_GUEST_UNSUPPORTED',
-        severity: 'blocked',
-        subject: 'guest',
-        message: 'this version does not prepare windows guests',
-        evidence,
-      }),
-    ];
-  }
+  if (guest.family === 'windows') return windowsFindings(guest, needs, evidence);
   const lacking =
     guest.root === null ? 'root file system' : kernels.length === 0 ? 'kernel with a boot image' : null;
   if (lacking !== null) {
@@ -130,16 +142,16 @@ function preparationFindings(params: PlanParams): Finding[] {
   }
   return [
     ...kernels.flatMap((kernel) =>
-      kernelFindings(kernelNeeds(params, kernel), guest, kernel === kernels.at(-1)),
+      kernelFindings(kernelNeeds(needs, kernel), guest, kernel === kernels.at(-1)),
     ),
     ...deviceNameFindings(guest),
   ];
 }
 
-function rawFindings(params: PlanParams): Finding[] {
-  return bootedKernels(params.facts.guest)
-    .map((kernel) => kernelNeeds(params, kernel))
-    .filter((needs) => needs.lackingToBoot.length > 0)
+function rawFindings(guest: GuestFacts, needs: GuestNeeds): Finding[] {
+  return bootedKernels(guest)
+    .map((kernel) => kernelNeeds(needs, kernel))
+    .filter(({ lackingToBoot }) => lackingToBoot.length > 0)
     .map(({ kernel, lackingToBoot }) =>
       finding({
         code: 'PLAN_GUEST_RAW',
@@ -150,9 +162,31 @@ function rawFindings(params: PlanParams): Finding[] {
     );
 }
 
+/** Wishes about what is inside the guest that cannot be met. */
+function wishFindings(policy: RestorePolicy): readonly Finding[] {
+  const { addressRules, firstBootScript, prepareGuest } = policy;
+  const problem = addressRulesProblem(addressRules);
+  const wishes = addressRules.length > 0 || firstBootScript !== null;
+  return [
+    ...findingIf(problem !== null, {
+      code: 'GUEST_ADDRESS_RULE_UNUSABLE',
+      severity: 'blocked',
+      subject: 'guest',
+      message: `a rule for addresses cannot be used: ${problem ?? ''}`,
+    }),
+    ...findingIf(wishes && !prepareGuest, {
+      code: 'PLAN_GUEST_RAW',
+      severity: 'blocked',
+      subject: 'guest',
+      message: 'addresses and a first-boot script are put in place only where the guest is prepared',
+    }),
+  ];
+}
+
 /** Can the guest be made ready for the target's hardware, and what will be done to it? */
-export function checkGuest(params: PlanParams, policy: RestorePolicy): readonly Finding[] {
-  const remarks = params.facts.guest.remarks.map((remark) =>
+export function checkGuest(params: PlanParams, policy: RestorePolicy, needs: GuestNeeds): readonly Finding[] {
+  const { guest } = params.facts;
+  const remarks = guest.remarks.map((remark) =>
     finding({
       code: 'PLAN_GUEST_REMARK',
       severity: 'warning',
@@ -160,5 +194,9 @@ export function checkGuest(params: PlanParams, policy: RestorePolicy): readonly 
       message: remark,
     }),
   );
-  return [...(policy.prepareGuest ? preparationFindings(params) : rawFindings(params)), ...remarks];
+  return [
+    ...wishFindings(policy),
+    ...(policy.prepareGuest ? preparationFindings(guest, needs) : rawFindings(guest, needs)),
+    ...remarks,
+  ];
 }

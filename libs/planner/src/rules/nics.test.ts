@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { PlanParams } from '../params.ts';
 import { planRestore } from '../planRestore.ts';
 import { target, nics, limit, bare, testObstacles, testNoObstacles } from '../testing/obstacle.ts';
-import { sampleNic, withCapabilities, withGuest, withPolicy } from '../testing/sampleParams.ts';
+import { sampleNic, withCapabilities, withGuest, withNeeds, withPolicy } from '../testing/sampleParams.ts';
 
 describe('obstacles', () => {
   testObstacles([
@@ -140,13 +140,7 @@ describe('choices', () => {
 
   test('a platform that owns addresses gets DHCP and no MAC', () => {
     const params = withCapabilities({ ownsMac: true });
-    const plan = planRestore({
-      ...params,
-      platform: {
-        ...params.platform,
-        guestNeeds: { ...params.platform.guestNeeds, networkIdentity: 'platform-dhcp' },
-      },
-    });
+    const plan = planRestore(withNeeds(params, { networkIdentity: 'platform-dhcp' }));
     expect(plan.nics[0]).toMatchObject({ rule: 'platform-dhcp', mac: null });
   });
 });

@@ -8,6 +8,7 @@ import {
   type sampleGuest,
   sampleParams,
   withGuest,
+  withNeeds,
   withPolicy,
 } from '../testing/sampleParams.ts';
 
@@ -208,8 +209,7 @@ describe('choices', () => {
   test('optional drivers are named when the kernel ships them', () => {
     const kernel = { ...sampleKernel, availableModules: [...sampleKernel.availableModules, 'nvme'] };
     const params = withGuest({ kernels: [kernel] });
-    const guestNeeds = { ...params.platform.guestNeeds, linuxOptionalModules: ['ext4', 'xfs', 'nvme'] };
-    const found = findingsOf({ ...params, platform: { ...params.platform, guestNeeds } });
+    const found = findingsOf(withNeeds(params, { linuxOptionalModules: ['ext4', 'xfs', 'nvme'] }));
     expect(found.find((finding) => finding.code === 'PLAN_DRIVER_INJECTED')?.message).toMatch(
       / lacks virtio_blk, virtio_pci, virtio_net, nvme$/,
     );

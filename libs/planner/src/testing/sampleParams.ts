@@ -1,6 +1,7 @@
 import type {
   AgentView,
   GuestFacts,
+  GuestNeeds,
   KernelFacts,
   PlatformCapabilities,
   RestorePoint,
@@ -159,6 +160,24 @@ const sampleCapabilities: PlatformCapabilities = {
   rehearsal: true,
 };
 
+/** What the only hardware of the sample platform needs. */
+const sampleNeeds: GuestNeeds = {
+  linuxStorageModules: ['virtio_blk', 'virtio_pci'],
+  linuxNetworkModules: ['virtio_net'],
+  linuxOptionalModules: [],
+  serialConsole: 'ttyS0',
+  networkIdentity: 'pin-by-mac',
+};
+
+/** The parameters for a target whose hardware needs something else of a guest. */
+export function withNeeds(params: PlanParams, changed: Partial<GuestNeeds>): PlanParams {
+  const guestNeeds = params.platform.guestNeeds.map((variant) => ({
+    ...variant,
+    needs: { ...variant.needs, ...changed },
+  }));
+  return { ...params, platform: { ...params.platform, guestNeeds } };
+}
+
 /** Parameters that give a plan without obstacles, with the given ones changed. */
 export function sampleParams(changed: Partial<PlanParams> = {}): PlanParams {
   return {
@@ -191,13 +210,7 @@ export function sampleParams(changed: Partial<PlanParams> = {}): PlanParams {
     targetFacts: sampleTargetFacts,
     platform: {
       capabilities: sampleCapabilities,
-      guestNeeds: {
-        linuxStorageModules: ['virtio_blk', 'virtio_pci'],
-        linuxNetworkModules: ['virtio_net'],
-        linuxOptionalModules: [],
-        serialConsole: 'ttyS0',
-        networkIdentity: 'pin-by-mac',
-      },
+      guestNeeds: [{ id: 'any', diskBuses: sampleCapabilities.diskBuses, needs: sampleNeeds }],
       dataVersion: '1',
     },
     agents: [sampleAgent],

@@ -1,9 +1,9 @@
 import { chooseNeeds } from '@ascend/domain';
 import { declareNeedsContract } from '@ascend/guest/testing';
 import { expect, it } from 'vitest';
-import { awsGuestNeeds } from './index.ts';
+import { awsHardware } from './index.ts';
 
-declareNeedsContract('AWS', awsGuestNeeds);
+declareNeedsContract('AWS', awsHardware);
 
 it.each([
   ['uefi', null, 'nitro', ['nvme'], ['ena']],
@@ -11,7 +11,7 @@ it.each([
   ['bios', 'xen-blk', 'xen', ['xen_blkfront'], ['xen_netfront']],
   ['uefi', 'xen-blk', undefined, undefined, undefined],
 ] as const)('%s on %s is %s with %j and %j', (firmware, diskBus, id, storage, network) => {
-  const variant = chooseNeeds(awsGuestNeeds, { firmware, diskBus });
+  const variant = chooseNeeds(awsHardware.needs, { firmware, diskBus });
   expect([variant?.id, variant?.needs.linuxStorageModules, variant?.needs.linuxNetworkModules]).toEqual([
     id,
     storage,
@@ -20,6 +20,9 @@ it.each([
 });
 
 it('lets the platform give the address, and knows the Xen card by the name of its driver', () => {
-  expect(awsGuestNeeds.map(({ needs }) => needs.networkIdentity)).toEqual(['platform-dhcp', 'platform-dhcp']);
-  expect(awsGuestNeeds.find(({ id }) => id === 'xen')?.needs.nicDrivers).toContain('vif');
+  expect(awsHardware.needs.map(({ needs }) => needs.networkIdentity)).toEqual([
+    'platform-dhcp',
+    'platform-dhcp',
+  ]);
+  expect(awsHardware.needs.find(({ id }) => id === 'xen')?.needs.nicDrivers).toContain('vif');
 });

@@ -1,4 +1,5 @@
 import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { nitroWindowsNeeds, xenWindowsNeeds } from './windowsNeeds.ts';
 
 /**
  * What EC2 needs of a guest that AWS does not convert itself (image registered from a snapshot). Sources: VM Import/Export
@@ -37,6 +38,7 @@ export const awsGuestNeeds: readonly GuestNeedsVariant[] = [
     diskBuses: ['nvme'],
     needs: {
       ...common,
+      windows: nitroWindowsNeeds,
       linuxStorageModules: ['nvme'],
       linuxNetworkModules: ['ena'],
       // Fail-back to a Xen type; sd_mod and the rest of another hypervisor are not needed.
@@ -52,6 +54,7 @@ export const awsGuestNeeds: readonly GuestNeedsVariant[] = [
     diskBuses: ['xen-blk'],
     needs: {
       ...common,
+      windows: xenWindowsNeeds,
       linuxStorageModules: ['xen_blkfront'],
       linuxNetworkModules: ['xen_netfront'],
       // The driver of xen_netfront registers as `vif`; enhanced networking of m4 and c4 shows an Intel card.

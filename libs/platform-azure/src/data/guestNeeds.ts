@@ -1,4 +1,5 @@
 import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { azureWindowsNeeds } from './windowsNeeds.ts';
 
 /**
  * What Azure needs of a guest on a specialised disk. Sources: MicrosoftDocs azure-compute-docs `create-upload-generic.md`,
@@ -43,14 +44,19 @@ export const azureGuestNeeds: readonly GuestNeedsVariant[] = [
     id: 'gen1',
     diskBuses: ['scsi', 'ide'],
     // hv_storvsc drives the IDE disk too, and kernels made for clouds ship no ata_piix.
-    needs: { ...common, firmware: ['bios'] },
+    needs: { ...common, windows: azureWindowsNeeds.gen1, firmware: ['bios'] },
   },
-  { id: 'gen2', diskBuses: ['scsi'], needs: { ...common, firmware: ['uefi'] } },
+  {
+    id: 'gen2',
+    diskBuses: ['scsi'],
+    needs: { ...common, windows: azureWindowsNeeds.gen2, firmware: ['uefi'] },
+  },
   {
     id: 'gen2-nvme',
     diskBuses: ['nvme'],
     needs: {
       ...common,
+      windows: azureWindowsNeeds['gen2-nvme'],
       // The controller is a PCI device passed through by the VMBus (general knowledge of the Linux driver).
       linuxStorageModules: ['hv_vmbus', 'pci_hyperv', 'nvme'],
       linuxOptionalModules: [...common.linuxOptionalModules, 'hv_storvsc', 'sd_mod'],

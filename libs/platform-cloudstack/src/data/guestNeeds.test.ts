@@ -1,9 +1,9 @@
 import { chooseNeeds } from '@ascend/domain';
 import { declareNeedsContract } from '@ascend/guest/testing';
 import { expect, it } from 'vitest';
-import { cloudstackGuestNeeds } from './index.ts';
+import { cloudstackHardware } from './index.ts';
 
-declareNeedsContract('CloudStack', cloudstackGuestNeeds);
+declareNeedsContract('CloudStack', cloudstackHardware);
 
 it.each([
   ['bios', null, 'virtio', ['virtio_pci', 'virtio_blk'], ['virtio_net']],
@@ -12,7 +12,7 @@ it.each([
   ['bios', 'ide', 'ide', ['ata_piix', 'sd_mod', 'virtio_pci'], ['virtio_net']],
   ['uefi', 'ide', undefined, undefined, undefined],
 ] as const)('%s on %s is %s with %j and %j', (firmware, diskBus, id, storage, network) => {
-  const variant = chooseNeeds(cloudstackGuestNeeds, { firmware, diskBus });
+  const variant = chooseNeeds(cloudstackHardware.needs, { firmware, diskBus });
   expect([variant?.id, variant?.needs.linuxStorageModules, variant?.needs.linuxNetworkModules]).toEqual([
     id,
     storage,

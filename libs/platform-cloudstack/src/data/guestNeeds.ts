@@ -1,4 +1,5 @@
 import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { cloudstackWindowsNeeds } from './windowsNeeds.ts';
 
 /**
  * What a CloudStack zone of KVM hosts needs. Modules: virt-v2v's list for KVM, collected 2026-11-20; controllers and cards:
@@ -35,22 +36,39 @@ export const cloudstackGuestNeeds: readonly GuestNeedsVariant[] = [
   {
     id: 'virtio',
     diskBuses: ['virtio'],
-    needs: { ...common, linuxStorageModules: ['virtio_pci', 'virtio_blk'] },
+    needs: {
+      ...common,
+      windows: cloudstackWindowsNeeds.virtio,
+      linuxStorageModules: ['virtio_pci', 'virtio_blk'],
+    },
   },
   {
     id: 'virtio-scsi',
     diskBuses: ['scsi'],
-    needs: { ...common, linuxStorageModules: ['virtio_pci', 'virtio_scsi', 'sd_mod'] },
+    needs: {
+      ...common,
+      windows: cloudstackWindowsNeeds['virtio-scsi'],
+      linuxStorageModules: ['virtio_pci', 'virtio_scsi', 'sd_mod'],
+    },
   },
   {
     id: 'sata',
     diskBuses: ['sata'],
-    needs: { ...common, linuxStorageModules: ['ahci', 'sd_mod', 'virtio_pci'] },
+    needs: {
+      ...common,
+      windows: cloudstackWindowsNeeds.sata,
+      linuxStorageModules: ['ahci', 'sd_mod', 'virtio_pci'],
+    },
   },
   {
     // The q35 machine that UEFI needs has no IDE.
     id: 'ide',
     diskBuses: ['ide'],
-    needs: { ...common, linuxStorageModules: ['ata_piix', 'sd_mod', 'virtio_pci'], firmware: ['bios'] },
+    needs: {
+      ...common,
+      windows: cloudstackWindowsNeeds.ide,
+      linuxStorageModules: ['ata_piix', 'sd_mod', 'virtio_pci'],
+      firmware: ['bios'],
+    },
   },
 ];

@@ -1,9 +1,9 @@
 import { chooseNeeds } from '@ascend/domain';
 import { declareNeedsContract } from '@ascend/guest/testing';
 import { expect, it } from 'vitest';
-import { hypervGuestNeeds } from './index.ts';
+import { hypervHardware } from './index.ts';
 
-declareNeedsContract('Hyper-V', hypervGuestNeeds);
+declareNeedsContract('Hyper-V', hypervHardware);
 
 it.each([
   ['bios', null, 'gen1', ['hv_vmbus', 'hv_storvsc', 'sd_mod'], ['hv_netvsc']],
@@ -11,7 +11,7 @@ it.each([
   ['bios', 'scsi', 'gen1', ['hv_vmbus', 'hv_storvsc', 'sd_mod'], ['hv_netvsc']],
   ['uefi', 'ide', undefined, undefined, undefined],
 ] as const)('%s on %s is %s with %j and %j', (firmware, diskBus, id, storage, network) => {
-  const variant = chooseNeeds(hypervGuestNeeds, { firmware, diskBus });
+  const variant = chooseNeeds(hypervHardware.needs, { firmware, diskBus });
   expect([variant?.id, variant?.needs.linuxStorageModules, variant?.needs.linuxNetworkModules]).toEqual([
     id,
     storage,

@@ -1,4 +1,5 @@
 import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { hypervWindowsNeeds } from './windowsNeeds.ts';
 
 /**
  * What both generations need: the synthetic devices of the VMBus. Modules: Azure Migrate's hydration scripts and
@@ -42,9 +43,14 @@ export const hypervGuestNeeds: readonly GuestNeedsVariant[] = [
     diskBuses: ['ide', 'scsi'],
     needs: {
       ...common,
+      windows: hypervWindowsNeeds.gen1,
       linuxOptionalModules: [...common.linuxOptionalModules, 'ata_piix'],
       firmware: ['bios'],
     },
   },
-  { id: 'gen2', diskBuses: ['scsi'], needs: { ...common, firmware: ['uefi'] } },
+  {
+    id: 'gen2',
+    diskBuses: ['scsi'],
+    needs: { ...common, windows: hypervWindowsNeeds.gen2, firmware: ['uefi'] },
+  },
 ];

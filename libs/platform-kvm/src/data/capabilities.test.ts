@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { declareNeedsContract } from '@ascend/guest/testing';
 import { runProcess } from '@ascend/runtime';
 import { expect, it } from 'vitest';
-import { kvmData } from './index.ts';
+import { kvmData, kvmHardware } from './index.ts';
 
 it('states the largest disk that qemu-img makes with default clusters', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ascend-limit-'));
@@ -34,9 +35,12 @@ it('gives every limit with its source and the day it was read', () => {
   }
 });
 
-it('asks for the drivers of its default bus and card', () => {
-  expect(kvmData.capabilities.diskBuses[0]).toBe('virtio-blk');
-  expect(kvmData.guestNeeds.linuxStorageModules).toContain('virtio_blk');
-  expect(kvmData.capabilities.nicModels[0]).toBe('virtio-net-pci');
-  expect(kvmData.guestNeeds.linuxNetworkModules).toContain('virtio_net');
+it('has needs for every bus it offers, and its default bus and card first', () => {
+  const { capabilities, guestNeeds } = kvmData;
+  expect(guestNeeds.flatMap(({ diskBuses }) => diskBuses)).toEqual(capabilities.diskBuses);
+  expect(guestNeeds[0]?.needs.linuxStorageModules).toContain('virtio_blk');
+  expect(capabilities.nicModels[0]).toBe('virtio-net-pci');
+  expect(guestNeeds[0]?.needs.linuxNetworkModules).toContain('virtio_net');
 });
+
+declareNeedsContract('QEMU', kvmHardware);

@@ -1,10 +1,14 @@
-import type { PlatformData } from '@ascend/domain';
+import type { GuestHardware, PlatformData } from '@ascend/domain';
 import { kvmCapabilities } from './capabilities.ts';
 import { kvmGuestNeeds } from './guestNeeds.ts';
+import { kvmHardwareModels } from './hardwareModels.ts';
 
 /** All pure data of the local QEMU platform: what planner and control plane load. */
 export const kvmData: PlatformData = {
   capabilities: kvmCapabilities,
   guestNeeds: kvmGuestNeeds,
-  dataVersion: '2',
+  dataVersion: '3',
 };
+
+/** Needs inside a guest and how they are rehearsed, by disk bus. */
+export const kvmHardware: GuestHardware = { needs: kvmGuestNeeds, models: kvmHardwareModels };

@@ -1,9 +1,9 @@
 import { chooseNeeds } from '@ascend/domain';
 import { declareNeedsContract } from '@ascend/guest/testing';
 import { expect, it } from 'vitest';
-import { nutanixGuestNeeds } from './index.ts';
+import { nutanixHardware } from './index.ts';
 
-declareNeedsContract('Nutanix', nutanixGuestNeeds);
+declareNeedsContract('Nutanix', nutanixHardware);
 
 it.each([
   ['uefi', null, 'scsi', ['virtio_pci', 'virtio_scsi', 'sd_mod'], ['virtio_net']],
@@ -11,7 +11,7 @@ it.each([
   ['uefi', 'sata', 'sata', ['ahci', 'sd_mod', 'virtio_pci'], ['virtio_net']],
   ['uefi', 'ide', undefined, undefined, undefined],
 ] as const)('%s on %s is %s with %j and %j', (firmware, diskBus, id, storage, network) => {
-  const variant = chooseNeeds(nutanixGuestNeeds, { firmware, diskBus });
+  const variant = chooseNeeds(nutanixHardware.needs, { firmware, diskBus });
   expect([variant?.id, variant?.needs.linuxStorageModules, variant?.needs.linuxNetworkModules]).toEqual([
     id,
     storage,

@@ -1,4 +1,5 @@
 import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { nutanixWindowsNeeds } from './windowsNeeds.ts';
 
 /**
  * What AHV needs: disks on virtio-scsi, cards virtio (public migration guides, collected 2026-11-20; not verified against
@@ -41,17 +42,34 @@ export const nutanixGuestNeeds: readonly GuestNeedsVariant[] = [
   {
     id: 'scsi',
     diskBuses: ['scsi'],
-    needs: { ...common, linuxStorageModules: ['virtio_pci', 'virtio_scsi', 'sd_mod'] },
+    needs: {
+      ...common,
+      windows: nutanixWindowsNeeds.scsi,
+      linuxStorageModules: ['virtio_pci', 'virtio_scsi', 'sd_mod'],
+    },
   },
-  { id: 'pci', diskBuses: ['pci'], needs: { ...common, linuxStorageModules: ['virtio_pci', 'virtio_blk'] } },
+  {
+    id: 'pci',
+    diskBuses: ['pci'],
+    needs: { ...common, windows: nutanixWindowsNeeds.pci, linuxStorageModules: ['virtio_pci', 'virtio_blk'] },
+  },
   {
     id: 'sata',
     diskBuses: ['sata'],
-    needs: { ...common, linuxStorageModules: ['ahci', 'sd_mod', 'virtio_pci'] },
+    needs: {
+      ...common,
+      windows: nutanixWindowsNeeds.sata,
+      linuxStorageModules: ['ahci', 'sd_mod', 'virtio_pci'],
+    },
   },
   {
     id: 'ide',
     diskBuses: ['ide'],
-    needs: { ...common, linuxStorageModules: ['ata_piix', 'sd_mod', 'virtio_pci'], firmware: ['bios'] },
+    needs: {
+      ...common,
+      windows: nutanixWindowsNeeds.ide,
+      linuxStorageModules: ['ata_piix', 'sd_mod', 'virtio_pci'],
+      firmware: ['bios'],
+    },
   },
 ];

@@ -1,9 +1,9 @@
 import { chooseNeeds } from '@ascend/domain';
 import { declareNeedsContract } from '@ascend/guest/testing';
 import { expect, it } from 'vitest';
-import { vmwareGuestNeeds } from './index.ts';
+import { vmwareHardware } from './index.ts';
 
-declareNeedsContract('VMware', vmwareGuestNeeds);
+declareNeedsContract('VMware', vmwareHardware);
 
 it.each([
   ['bios', null, 'pvscsi', ['vmw_pvscsi', 'sd_mod'], ['vmxnet3']],
@@ -15,7 +15,7 @@ it.each([
   ['bios', 'ide', 'ide', ['ata_piix', 'sd_mod'], ['vmxnet3']],
   ['uefi', 'ide', undefined, undefined, undefined],
 ] as const)('%s on %s is %s with %j and %j', (firmware, diskBus, id, storage, network) => {
-  const variant = chooseNeeds(vmwareGuestNeeds, { firmware, diskBus });
+  const variant = chooseNeeds(vmwareHardware.needs, { firmware, diskBus });
   expect([variant?.id, variant?.needs.linuxStorageModules, variant?.needs.linuxNetworkModules]).toEqual([
     id,
     storage,

@@ -1,4 +1,5 @@
 import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { vmwareWindowsNeeds } from './windowsNeeds.ts';
 
 /**
  * What all VMware hardware needs: vmxnet3, the agent, cloud-init's own data source.
@@ -27,7 +28,9 @@ function onController(
   linuxStorageModules: readonly string[],
   more: Partial<GuestNeeds> = {},
 ): GuestNeedsVariant {
-  return { id, diskBuses: [id], needs: { ...common, linuxStorageModules, ...more } };
+  const own = vmwareWindowsNeeds[id];
+  const windows = own === undefined ? {} : { windows: own };
+  return { id, diskBuses: [id], needs: { ...common, linuxStorageModules, ...windows, ...more } };
 }
 
 /**

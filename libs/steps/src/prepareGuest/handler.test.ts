@@ -20,7 +20,10 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** A tiny guest as the only layer of disk 0, with a plan that prepares it. */
-async function putGuest(options: TinyGuestOptions = {}): Promise<void> {
+async function putGuest(
+  options: TinyGuestOptions = {},
+  wishes: Pick<Parameters<StepWorld['planFrom']>[0], 'addressRules' | 'firstBootScript'> = {},
+): Promise<void> {
   await using guest = await buildTinyGuest(options);
   const path = join(world.rootPath, relPath);
   await mkdir(dirname(path), { recursive: true });
@@ -28,7 +31,7 @@ async function putGuest(options: TinyGuestOptions = {}): Promise<void> {
     program: 'qemu-img',
     args: ['convert', '-f', 'raw', '-O', 'qcow2', guest.diskPath, path],
   });
-  await world.planFrom({ disks: { 0: relPath }, prepareGuest: true, nics: [nic] });
+  await world.planFrom({ disks: { 0: relPath }, prepareGuest: true, nics: [nic], ...wishes });
 }
 
 const output = () => world.output('prepare-guest', prepareGuestOutputSchema);
@@ -47,6 +50,25 @@ it('edits the guest in a sealed overlay and leaves the restore point as it was',
   expect(diff.length).toBeGreaterThan(0);
   expect(sealId).toBe('op-1');
   expect(trace.events).toEqual(['present overlay:0']);
+});
+
+it("puts the plan's rules for addresses and its first-boot script into the guest", async () => {
+  await putGuest(
+    {},
+    { addressRules: [{ from: '10.0.2.0/24', to: '10.9.2.0/24' }], firstBootScript: '#!/bin/sh\ntrue\n' },
+  );
+  await world.run(prepareGuest);
+  const changes = output().diff.map(({ path, change }) => `${path}: ${change}`);
+  expect(changes.some((line) => line.includes('10.9.2.77'))).toBe(true);
+  expect(changes.some((line) => line.startsWith('etc/ascend/first-boot/script: '))).toBe(true);
+});
+
+it('refuses a plan whose hardware the target does not have', async () => {
+  await putGuest();
+  const other = world.contextFor({ kind: 'prepare-guest' }).context;
+  const target = { ...other.target, guestNeeds: [] };
+  await expect(prepareGuest.run({ ...other, target })).rejects.toMatchObject({ code: 'STEP_PLAN_MISMATCH' });
+  expect(await filesLeft()).toEqual([]);
 });
 
 it('hands over a disk in which the edits are: the moved disk is chain and overlay together', async () => {

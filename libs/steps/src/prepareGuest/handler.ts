@@ -1,14 +1,14 @@
 import { mkdir, rm } from 'node:fs/promises';
-import type { GuestFacts } from '@ascend/domain';
-import { createOverlay, sealOverlay, type DiskImage } from '@ascend/disk';
+import { chooseNeeds, type GuestFacts, type GuestNeeds } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
-import { applyEdits, planEdits, probeGuest, verifyEdits } from '@ascend/guest';
+import { planEdits, probeGuest } from '@ascend/guest';
 import { assertNotBlocked } from '../blocked.ts';
 import { overlayPaths, type OverlayPaths } from '../overlays.ts';
-import { openSource, type OpenedSource } from '../source.ts';
+import { openSource } from '../source.ts';
 import type { StepContext, StepHandler } from '../stepHandler.ts';
 import { timed } from '../timing.ts';
 import type { PrepareGuestOutput } from './output.ts';
+import { writeOverlays } from './writeOverlays.ts';
 
 interface PlannedOverlay {
   readonly resourceKey: string;
@@ -37,28 +37,13 @@ function plannedOverlays(context: StepContext): readonly PlannedOverlay[] {
   });
 }
 
-/** A fresh, empty, writable overlay: what an earlier attempt left is thrown away, sealed or not (D8). */
-async function startOverlay(
-  context: StepContext,
-  source: OpenedSource,
-  overlay: PlannedOverlay,
-): Promise<void> {
-  const { partial, sealed, folder } = overlay.paths;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await Promise.all([partial, sealed].map((path) => rm(path, { force: true })));
-  const chain = source.chainOf(overlay.diskIndex);
-  await createOverlay({ image: { chain, overlays: [] }, path: partial });
-  await context.ledger.present(overlay.resourceKey, { path: sealed });
-}
-
-function rootImage(guest: GuestFacts, source: OpenedSource, overlays: readonly PlannedOverlay[]): DiskImage {
-  const { root } = guest;
-  if (root === null) throw mismatch('no root file system was found on the disks');
-  const overlay = overlays.find((candidate) => candidate.diskIndex === root.diskIndex);
-  if (overlay === undefined) {
-    throw mismatch(`the root file system is on disk ${root.diskIndex}, for which no overlay is planned`);
-  }
-  return { chain: source.chainOf(root.diskIndex), overlays: [overlay.paths.partial] };
+/** What the hardware of the plan needs: the planner chose by the same rule from the same data. */
+function plannedNeeds(context: StepContext): GuestNeeds {
+  const { plan } = context.operation;
+  const diskBus = plan.disks.find((disk) => disk.boot)?.bus ?? null;
+  const chosen = chooseNeeds(context.target.guestNeeds, { firmware: plan.firmware, diskBus });
+  if (chosen !== null) return chosen.needs;
+  throw mismatch(`the target has no hardware that boots ${plan.firmware} from ${diskBus ?? 'any disk'}`);
 }
 
 function describeSystem(guest: GuestFacts): string {
@@ -69,34 +54,45 @@ function describeSystem(guest: GuestFacts): string {
 
 async function prepare(context: StepContext): Promise<Omit<PrepareGuestOutput, 'startedAtMs' | 'endedAtMs'>> {
   const { operation, workDir, logger, signal } = context;
-  const needs = context.target.guestNeeds;
+  const needs = plannedNeeds(context);
   const report = (phase: string): void =>
     context.report({ phase, bytesDone: 0, bytesTotal: 0, bytesSkipped: 0 });
   const overlays = plannedOverlays(context);
   const source = await openSource(operation.plan);
+  const { nics, policy } = operation.plan;
+  const { addressRules, firstBootScript } = policy;
   report('probe guest');
   const images = [...source.chains].map(([diskIndex, chain]) => ({
     diskIndex,
     image: { chain, overlays: [] },
   }));
   const guest = await probeGuest({ images, workDir, logger, signal });
-  const planned = planEdits({ guest, needs, nics: operation.plan.nics });
+  const planned = planEdits({ guest, needs, nics, addressRules, firstBootScript });
   assertNotBlocked(planned.findings, 'prepare guest');
-  const image = rootImage(guest, source, overlays);
-  for (const overlay of overlays) await startOverlay(context, source, overlay);
-  const { edits } = planned;
-  await applyEdits({ image, guest, edits, needs, workDir, logger, signal, report });
-  report('verify guest');
-  const verified = await verifyEdits({ image, guest, edits, needs, workDir, logger, signal });
-  assertNotBlocked(verified.findings, 'verify guest');
-  for (const { paths } of overlays) {
-    await sealOverlay({ partialPath: paths.partial, finalPath: paths.sealed });
-  }
+  for (const { paths } of overlays) await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+  const keys = new Map(overlays.map(({ diskIndex, resourceKey }) => [diskIndex, resourceKey]));
+  const written = await writeOverlays({
+    disks: overlays.map(({ diskIndex, paths: { partial, sealed } }) => ({
+      diskIndex,
+      chain: source.chainOf(diskIndex),
+      partial,
+      sealed,
+    })),
+    images,
+    guest,
+    edits: planned.edits,
+    needs,
+    workDir,
+    logger,
+    signal,
+    report,
+    onCreated: ({ diskIndex, sealed }) => context.ledger.present(keys.get(diskIndex) ?? '', { path: sealed }),
+  });
   return {
     sealId: operation.opId,
     overlays: Object.fromEntries(overlays.map(({ diskIndex, paths }) => [diskIndex, paths.sealed])),
-    diff: verified.diff,
-    findings: [...planned.findings, ...verified.findings],
+    diff: written.diff,
+    findings: [...planned.findings, ...written.findings],
     system: describeSystem(guest),
   };
 }

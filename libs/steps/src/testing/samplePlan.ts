@@ -28,6 +28,8 @@ export interface PlanParams {
   readonly storage?: string;
   readonly network?: string;
   readonly nics?: readonly Pick<PlannedNic, 'mac' | 'guestName' | 'addresses'>[];
+  readonly addressRules?: RestorePlan['policy']['addressRules'];
+  readonly firstBootScript?: string;
 }
 
 function planSteps(params: PlanParams, disks: readonly PlannedDisk[]): readonly PlanStep[] {
@@ -115,6 +117,8 @@ function toPolicy(params: PlanParams): RestorePlan['policy'] {
     cpuCount: null,
     memoryBytes: null,
     bandwidthBytesPerSecond: params.bandwidthBytesPerSecond ?? null,
+    addressRules: params.addressRules ?? [],
+    firstBootScript: params.firstBootScript ?? null,
   };
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import {
   ownedName,
   stepKey,
-  type GuestNeeds,
+  type GuestNeedsVariant,
   type LedgerEntry,
   type PlanStep,
   type RestorePlan,
@@ -60,7 +60,7 @@ interface ContextParams extends RunParams {
 export interface WorldTarget {
   readonly connector: Connector;
   readonly connection: unknown;
-  readonly guestNeeds?: GuestNeeds;
+  readonly guestNeeds?: readonly GuestNeedsVariant[];
 }
 
 function stepOf(plan: RestorePlan, key: string): PlanStep | undefined {

@@ -49,6 +49,8 @@ export function samplePlan(planId: string, backupId: string): RestorePlan {
       cpuCount: null,
       memoryBytes: null,
       bandwidthBytesPerSecond: null,
+      addressRules: [],
+      firstBootScript: null,
     },
     source: {
       repositoryId: 'repo-1',

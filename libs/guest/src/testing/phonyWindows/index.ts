@@ -1,5 +1,6 @@
 export * from './buildHive.ts';
 export * from './memoryFiles.ts';
+export * from './phonyDisk.ts';
 export * from './phonyDrivers.ts';
 export * from './phonyImage.ts';
 export * from './phonyWindows.ts';

@@ -25,7 +25,7 @@ import { probeWindows } from '../probe/probeWindows.ts';
 import { openHive } from '../registry/hive.ts';
 import { readDword, readText } from '../registry/registryValue.ts';
 import { applyWindowsEdits } from './applyWindowsEdits.ts';
-import { copyEfiFile, hasEfiFile } from './copyEfiFile.ts';
+import { copyEfiFile, hasEfiFile } from '../../efi/copyEfiFile.ts';
 
 const names = Object.keys(phonyVersions).filter((name): name is PhonyName => name in phonyVersions);
 const state = { dirty: false, logClosed: true, encrypted: false, dynamicDisk: false };
@@ -148,6 +148,7 @@ describe('editing a Windows guest', () => {
   test('a path that leaves the volume is refused', async () => {
     const mount = {
       kind: 'rootless',
+      pid: 0,
       enter: [],
       unmount: async () => undefined,
       kill: async () => undefined,

@@ -25,7 +25,7 @@ async function assertWritable(mount: GuestMount, signal: AbortSignal): Promise<v
 }
 
 /**
- * Mounts an exported NTFS volume for writing by ntfs-3g, as an unprivileged user in namespaces of its own. Hibernated
+ * Mounts an exported NTFS volume by ntfs-3g, for writing unless told, as an unprivileged user in namespaces of its own. Hibernated
  * volumes are refused always, volumes whose log is open unless `acceptDirty`, which drops that log.
  *
  * @throws {AppError} GUEST_FILE_SYSTEM_DIRTY - hibernated, or in use and that is not accepted
@@ -36,18 +36,21 @@ export async function mountNtfs(params: {
   readonly volumePath: string;
   readonly workDir: string;
   readonly acceptDirty: boolean;
+  /** Opens volumes in any state and writes nothing; what a log holds is not seen then. */
+  readonly readOnly?: boolean;
   readonly signal: AbortSignal;
 }): Promise<GuestMount> {
   const recovery = params.acceptDirty ? 'recover' : 'norecover';
   // no_detach: stays in the foreground. streams_interface=none: no path of ours reaches an alternate stream.
-  const options = `rw,no_detach,${recovery},streams_interface=none,windows_names,noatime,big_writes`;
+  const access = params.readOnly === true ? 'ro' : 'rw';
+  const options = `${access},no_detach,${recovery},streams_interface=none,windows_names,noatime,big_writes`;
   const mount = await mountRootless(params, {
     program: 'ntfs-3g',
     args: ['-o', options, insidePaths.volume, insidePaths.mount],
     identity: 'same',
   });
   try {
-    await assertWritable(mount, params.signal);
+    if (params.readOnly !== true) await assertWritable(mount, params.signal);
     return mount;
   } catch (cause) {
     await mount.kill();

@@ -69,13 +69,17 @@ function hiveFindings({ facts }: WindowsPlanParams): readonly Finding[] {
   });
 }
 
+/** Behind encryption, or on a dynamic disk that is no plain partition: no file of it was read. */
+function isClosed({ facts, unlocked }: WindowsPlanParams): boolean {
+  return (facts.volume.encrypted && !unlocked) || (facts.volume.dynamicDisk && facts.hives.length === 0);
+}
+
 /** Reasons why this Windows must not be edited, and what had to be put right to read it. */
 export function windowsObstacles(params: WindowsPlanParams): readonly Finding[] {
   return [
     ...volumeFindings(params),
     ...hibernationFinding(params),
     ...hiveFindings(params),
-    // Nothing of the registry can be known behind encryption.
-    ...(params.facts.volume.encrypted && !params.unlocked ? [] : versionFinding(params)),
+    ...(isClosed(params) ? [] : versionFinding(params)),
   ];
 }

@@ -1,14 +1,9 @@
-import type { Finding, PlannedNic, WindowsFacts, WindowsNeeds } from '@ascend/domain';
+import type { Finding, PlannedNic, WindowsEspFacts, WindowsFacts, WindowsNeeds } from '@ascend/domain';
 import type { DriverFolder } from '../drivers/driverFolder.ts';
 import type { WindowsEdit } from './windowsEdit.ts';
 
 /** The boot loaders on the EFI system partition. */
-export interface EspFacts {
-  /** `\EFI\Microsoft\Boot\bootmgfw.efi` is there. */
-  readonly bootManager: boolean;
-  /** `\EFI\BOOT\BOOTX64.EFI` (or of the architecture) is there. */
-  readonly fallback: boolean;
-}
+export type EspFacts = Pick<WindowsEspFacts, 'bootManager' | 'fallback'>;
 
 /** What a plan for a Windows guest is made from. Everything is data that was read before. */
 export interface WindowsPlanParams {

@@ -1,4 +1,4 @@
-import type { WriteFileEdit } from '../../edits/guestEdit.ts';
+import type { CopyEfiFileEdit, WriteFileEdit } from '../../edits/guestEdit.ts';
 import type { RegistryEdit } from '../registry/registryEdit.ts';
 
 /** Copies a file of this machine (a driver, an agent's package) into the guest. */
@@ -8,14 +8,6 @@ export interface StageFileEdit {
   readonly source: string;
   /** Relative to the Windows volume. */
   readonly path: string;
-  readonly reason: string;
-}
-
-/** Copies a file of the EFI system partition to a second name there. */
-export interface CopyEfiFileEdit {
-  readonly kind: 'copy-efi-file';
-  readonly from: string;
-  readonly to: string;
   readonly reason: string;
 }
 

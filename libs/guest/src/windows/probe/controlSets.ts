@@ -7,6 +7,8 @@ import { findPath } from '../windowsFiles.ts';
 /** Groups whose drivers bring up disks and networks (key `Group` of a service). */
 const deviceGroups = new Set(['scsi miniport', 'system bus extender', 'boot bus extender', 'ndis', 'base']);
 const maxServices = 20_000;
+/** SERVICE_WIN32_OWN_PROCESS and SERVICE_WIN32_SHARE_PROCESS. */
+const programTypes = 0x30;
 
 /** Path of a service's file on the Windows volume; null when it cannot be told. */
 function filePathOf(imagePath: string | null, service: string, systemRoot: string): string | null {
@@ -18,6 +20,12 @@ function filePathOf(imagePath: string | null, service: string, systemRoot: strin
     .replaceAll('\\', '/');
   const path = /^system32\//i.test(plain) ? `${systemRoot}/${plain}` : plain;
   return /\.sys$/i.test(path) ? path : null;
+}
+
+/** Programs that start by themselves, or were switched off: the agents of platforms are among them. */
+function isAgentLike(key: HiveKey): boolean {
+  const start = readDword(key, 'Start');
+  return ((readDword(key, 'Type') ?? 0) & programTypes) !== 0 && (start === 2 || start === 4);
 }
 
 async function readService(
@@ -57,7 +65,8 @@ export async function readControlSets(params: {
     const services: WindowsServiceFacts[] = [];
     for (const key of (system.key(`${name}\\Services`)?.subkeys() ?? []).slice(0, maxServices)) {
       const group = readText(key, 'Group')?.toLowerCase() ?? '';
-      if (!wanted.has(key.name.toUpperCase()) && !deviceGroups.has(group)) continue;
+      const isListed = wanted.has(key.name.toUpperCase()) || deviceGroups.has(group) || isAgentLike(key);
+      if (!isListed) continue;
       services.push(await readService(files, key, systemRoot));
     }
     sets.push({ name, services });

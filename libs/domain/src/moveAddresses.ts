@@ -1,6 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { AddressRule } from '@ascend/domain';
-import { toCidr } from './address.ts';
+import type { AddressRule } from './addressRule.ts';
 
 interface Network {
   readonly family: 4 | 6;
@@ -54,11 +53,11 @@ function hostMask(network: Network): bigint {
 }
 
 function parseNetwork(text: string): Network | null {
-  const cidr = text.includes('/') ? toCidr(text, null) : null;
-  const [address = '', prefix] = (cidr ?? '').split('/');
+  const [address = '', prefix = '', ...rest] = text.trim().split('/');
   const parsed = toBits(address);
-  if (parsed === null || prefix === undefined) return null;
+  if (parsed === null || rest.length > 0 || !/^\d{1,3}$/.test(prefix)) return null;
   const network = { ...parsed, prefix: Number(prefix) };
+  if (network.prefix > widthOf(network.family)) return null;
   return { ...network, bits: network.bits & ~hostMask(network) };
 }
 
@@ -115,4 +114,16 @@ export function moveAddresses(
     moved.push([address, fromBits(bits.family, rule.to.bits | (bits.bits & hostMask(rule.from)))]);
   }
   return Object.fromEntries(moved);
+}
+
+/** Addresses in CIDR notation (or bare) after the rules: those that no rule moves stay as they are. */
+export function movedAddresses(
+  addresses: readonly string[],
+  rules: readonly AddressRule[],
+): readonly string[] {
+  if (rules.length === 0) return addresses;
+  return addresses.map((text) => {
+    const [address = '', ...prefix] = text.split('/');
+    return [moveAddresses([address], rules)[address] ?? address, ...prefix].join('/');
+  });
 }

@@ -1,7 +1,7 @@
 import { AppError, isAppError } from '@ascend/errors';
-import { runProcess } from '@ascend/runtime';
-import { hostSandboxCommand, insidePaths } from '../../apply/hostSandbox.ts';
-import type { CopyEfiFileEdit } from '../plan/windowsEdit.ts';
+import { runProcess, type ProcessResult } from '@ascend/runtime';
+import { hostSandboxCommand, insidePaths } from '../apply/hostSandbox.ts';
+import type { CopyEfiFileEdit } from '../edits/guestEdit.ts';
 
 const timeoutMs = 60_000;
 
@@ -9,16 +9,39 @@ async function mtools(
   volumePath: string,
   args: readonly string[],
   params: { readonly okExitCodes: readonly number[]; readonly signal: AbortSignal },
-): Promise<number> {
+): Promise<ProcessResult> {
   const [program = '', ...rest] = args;
   const inside = [program, '-i', insidePaths.volume, ...rest];
   const command = await hostSandboxCommand({ purpose: 'tool', volumePath }, inside);
-  return (await runProcess({ ...command, ...params, timeoutMs })).exitCode;
+  return await runProcess({ ...command, ...params, timeoutMs });
 }
 
 /** True when the file is on the EFI system partition. @throws {AppError} PROCESS_NOT_FOUND, OPERATION_CANCELLED */
 export async function hasEfiFile(volumePath: string, path: string, signal: AbortSignal): Promise<boolean> {
-  return (await mtools(volumePath, ['mdir', '-b', `::/${path}`], { okExitCodes: [0, 1], signal })) === 0;
+  const { exitCode } = await mtools(volumePath, ['mdir', '-b', `::/${path}`], {
+    okExitCodes: [0, 1],
+    signal,
+  });
+  return exitCode === 0;
+}
+
+/** Names of programs and their folders that are ours to deal with; anything else on the partition is left alone. */
+const programName = /^::\/(EFI\/[\w .-]{1,64}\/[\w .-]{1,64}\.efi)$/i;
+const maxPrograms = 200;
+
+/**
+ * Boot programs on an exported EFI system partition as `EFI/<folder>/<name>.efi`, in the spelling found there; at most 200. Empty when it
+ * cannot be read: not a FAT file system, or without the folder `EFI`.
+ *
+ * @throws {AppError} PROCESS_NOT_FOUND, OPERATION_CANCELLED
+ */
+export async function listEfiPrograms(volumePath: string, signal: AbortSignal): Promise<readonly string[]> {
+  const { stdout } = await mtools(volumePath, ['mdir', '-b', '-/', '::/EFI'], {
+    okExitCodes: [0, 1],
+    signal,
+  });
+  const names = stdout.split('\n').map((line) => programName.exec(line.trim())?.[1]);
+  return names.filter((name) => name !== undefined).slice(0, maxPrograms);
 }
 
 /**

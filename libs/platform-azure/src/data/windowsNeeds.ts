@@ -1,0 +1,27 @@
+import { windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
+
+const common: Partial<WindowsNeeds> = {
+  disabledServices: [
+    'VMTools',
+    'VGAuthService',
+    'vm3dservice',
+    'vmvss',
+    'QEMU-GA',
+    'BalloonService',
+    'AWSLiteAgent',
+    'Ec2Config',
+    'xensvc',
+  ],
+  agent: {
+    name: 'azure-vm-agent',
+    services: ['WindowsAzureGuestAgent', 'RdAgent'],
+    packagePattern: String.raw`^WindowsAzureVmAgent.*\.msi$`,
+  },
+};
+
+/** As Azure/AzMigrate-Hydration prepares: vmbus, storvsc, storflt, for generation 1 intelide and atapi (read 2026-11-20). */
+export const azureWindowsNeeds = {
+  gen1: windowsNeeds({ ...common, bootServices: [...windowsInbox.vmbus, ...windowsInbox.ide] }),
+  gen2: windowsNeeds({ ...common, bootServices: windowsInbox.vmbus }),
+  'gen2-nvme': windowsNeeds({ ...common, bootServices: [['vmbus'], ...windowsInbox.nvme] }),
+} as const;

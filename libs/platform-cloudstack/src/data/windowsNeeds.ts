@@ -1,0 +1,35 @@
+import { windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
+
+const { virtioBlock, virtioScsi, virtioNet } = windowsDevices;
+
+function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): WindowsNeeds {
+  return windowsNeeds({
+    bootServices: some.bootServices ?? [],
+    drivers: [...(some.drivers ?? []), virtioNet(false)],
+    // Agents of other platforms: they would fail at every boot (service names of their installers).
+    disabledServices: [
+      'VMTools',
+      'VGAuthService',
+      'vm3dservice',
+      'vmvss',
+      'WindowsAzureGuestAgent',
+      'RdAgent',
+      'AWSLiteAgent',
+      'Ec2Config',
+      'xensvc',
+    ],
+    agent: {
+      name: 'qemu-guest-agent',
+      services: ['QEMU-GA'],
+      packagePattern: String.raw`^qemu-ga-x86_64\.msi$`,
+    },
+  });
+}
+
+/** What a Windows guest needs on a KVM host of a zone, by `rootDiskController`. */
+export const cloudstackWindowsNeeds = {
+  virtio: needs({ drivers: [virtioBlock(true)] }),
+  'virtio-scsi': needs({ drivers: [virtioScsi(true)] }),
+  sata: needs({ bootServices: windowsInbox.ahci }),
+  ide: needs({ bootServices: windowsInbox.ide }),
+} as const;

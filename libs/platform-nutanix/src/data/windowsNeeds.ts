@@ -1,0 +1,32 @@
+import { windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
+
+const { virtioBlock, virtioScsi, virtioNet } = windowsDevices;
+
+function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): WindowsNeeds {
+  return windowsNeeds({
+    bootServices: some.bootServices ?? [],
+    drivers: [...(some.drivers ?? []), virtioNet(false)],
+    // Agents of other platforms: they would fail at every boot (service names of their installers).
+    disabledServices: [
+      'VMTools',
+      'VGAuthService',
+      'vm3dservice',
+      'vmvss',
+      'WindowsAzureGuestAgent',
+      'RdAgent',
+      'AWSLiteAgent',
+      'Ec2Config',
+      'xensvc',
+    ],
+    // The platform's tools come as a setup program on an ISO it attaches itself.
+    agent: null,
+  });
+}
+
+/** What a Windows guest needs on AHV, by `adapter_type`. The vendor's drivers have the ids and services of virtio-win. */
+export const nutanixWindowsNeeds = {
+  scsi: needs({ drivers: [virtioScsi(true)] }),
+  pci: needs({ drivers: [virtioBlock(true)] }),
+  sata: needs({ bootServices: windowsInbox.ahci }),
+  ide: needs({ bootServices: windowsInbox.ide }),
+} as const;
