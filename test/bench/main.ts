@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runProcess } from '@ascend/runtime';
@@ -40,6 +40,12 @@ async function assertTools(): Promise<void> {
   }
 }
 
+/** Takes away what the last line wrote: a disk in five formats, twice, would fill a small machine. */
+async function removeOutputs(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith('out-'));
+  await Promise.all(names.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
 async function main(): Promise<void> {
   if (values.help) {
     process.stdout.write(usage);
@@ -60,7 +66,9 @@ async function main(): Promise<void> {
   const figures: Figure[] = [];
   try {
     for (const one of benchCases.filter((each) => only === undefined || only.includes(each.id))) {
-      const compared = await comparePairs(one.ours(world), one.peer(world), one.pairs ?? pairs);
+      const compared = await comparePairs(one.ours(world), one.peer(world), one.pairs ?? pairs).finally(() =>
+        removeOutputs(images.folder),
+      );
       const { id, what, goal } = one;
       const line = { id, what, goal, peer: one.peerText, compared, notes: one.notes?.(compared) ?? [] };
       lines.push(line);
@@ -69,7 +77,7 @@ async function main(): Promise<void> {
       );
     }
     for (const one of benchFigures.filter((each) => only === undefined || only.includes(each.id))) {
-      const figure = await one.measure(world, lines);
+      const figure = await one.measure(world, lines).finally(() => removeOutputs(images.folder));
       figures.push(figure);
       process.stderr.write(`${figure.what}: ${figure.seen} (goal ${figure.goal})\n`);
     }
