@@ -66,9 +66,8 @@ async function main(): Promise<void> {
   const figures: Figure[] = [];
   try {
     for (const one of benchCases.filter((each) => only === undefined || only.includes(each.id))) {
-      const compared = await comparePairs(one.ours(world), one.peer(world), one.pairs ?? pairs).finally(() =>
-        removeOutputs(images.folder),
-      );
+      const compared = await comparePairs(one.ours(world), one.peer(world), one.pairs ?? pairs);
+      await removeOutputs(images.folder);
       const { id, what, goal } = one;
       const line = { id, what, goal, peer: one.peerText, compared, notes: one.notes?.(compared) ?? [] };
       lines.push(line);
@@ -77,11 +76,13 @@ async function main(): Promise<void> {
       );
     }
     for (const one of benchFigures.filter((each) => only === undefined || only.includes(each.id))) {
-      const figure = await one.measure(world, lines).finally(() => removeOutputs(images.folder));
+      const figure = await one.measure(world, lines);
+      await removeOutputs(images.folder);
       figures.push(figure);
       process.stderr.write(`${figure.what}: ${figure.seen} (goal ${figure.goal})\n`);
     }
   } finally {
+    await removeOutputs(images.folder);
     await server.close();
   }
   const page = resultsPage({ lines, figures, pairs, scale, profiles: await readProfiles() });
