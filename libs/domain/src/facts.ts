@@ -271,8 +271,16 @@ export interface GuestFacts {
   readonly remarks: readonly string[];
 }
 
+/**
+ * Grows when an analysis sees more than before and plans rely on it: stored facts of an older look are taken anew, whatever their
+ * fingerprint. 2: volumes that are mounted into the root, EFI system partition, Windows.
+ */
+export const factsVersion = 2;
+
 /** The cached answer of `analyze` for one restore point (D1). */
 export interface RestorePointFacts {
+  /** `factsVersion` of whoever looked; absent before there was one. */
+  readonly version?: number;
   readonly backupId: string;
   readonly fingerprint: string;
   readonly disks: readonly DiskFacts[];

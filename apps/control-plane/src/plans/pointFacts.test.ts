@@ -71,6 +71,14 @@ test('known, but the chain changed: the new facts take their place', async () =>
   expect(run.written).toEqual(['f1']);
 });
 
+test('known by an older look that saw less: it is analysed anew though the chain is as it was', async () => {
+  const { version: _version, ...older } = pointFacts({ fingerprint: 'f1' });
+  const run = setUp({ stored: older });
+  await run.read();
+  expect(run.asked).toEqual(['0,1 known nothing']);
+  expect(run.written).toEqual(['f1']);
+});
+
 test('with no agent online the known facts must do, and without them it is an error', async () => {
   const agents = [{ ...agent, online: false }];
   const stored = pointFacts({ fingerprint: 'f0' });

@@ -1,4 +1,10 @@
-import type { AgentView, RestorePoint, RestorePointDisk, RestorePointFacts } from '@ascend/domain';
+import {
+  factsVersion,
+  type AgentView,
+  type RestorePoint,
+  type RestorePointDisk,
+  type RestorePointFacts,
+} from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import { restorePointObstacle } from '@ascend/store';
 import { longDeadlineMs, type AskAgent } from '../agents/agentAsk.ts';
@@ -40,7 +46,7 @@ function unanswered(point: RestorePoint): never {
 
 /**
  * An agent beside the repository compares the fingerprint each time, which reads a few headers; only a changed or unknown
- * point is analysed in full. With no such agent online the stored facts must do: the planner then says what is missing.
+ * point, or one that an older version looked at, is analysed in full. With no such agent online the stored facts must do: the planner then says what is missing.
  */
 async function readOrAnalyze(
   deps: PointFactsDeps,
@@ -55,7 +61,7 @@ async function readOrAnalyze(
   if (stored !== null && !hasRepository(agents, repositoryId)) return stored;
   const agent = pickAgent(agents, { repositoryId });
   const request = {
-    knownFingerprint: stored?.fingerprint ?? null,
+    knownFingerprint: stored?.version === factsVersion ? stored.fingerprint : null,
     backupId,
     rootPath: agent.repositories[repositoryId] ?? '',
     disks: disks.map(({ diskIndex, path, format }) => ({ diskIndex, path, format })),

@@ -7,7 +7,7 @@ import type {
   TargetFacts,
   VmSpec,
 } from '@ascend/domain';
-import { stepKey, type PlanStep, type StepKind } from '@ascend/domain';
+import { factsVersion, stepKey, type PlanStep, type StepKind } from '@ascend/domain';
 
 const gib = 1024 ** 3;
 
@@ -35,6 +35,7 @@ export const restorePoint: RestorePoint = {
 export function pointFacts(part: Partial<RestorePointFacts> = {}): RestorePointFacts {
   return {
     backupId: 'backup-1',
+    version: factsVersion,
     fingerprint: 'f'.repeat(64),
     disks: [0, 1].map((diskIndex) => ({
       diskIndex,

@@ -14,6 +14,7 @@ import type { ApplyParams } from './applyParams.ts';
 import { openGuestRoot, type GuestRoot } from './guestRoot.ts';
 import { hostVolumes } from './hostVolumes.ts';
 import { placeFiles } from './placeFiles.ts';
+import { imageOf } from './volumeExport.ts';
 import { keepOriginal, rebuildInitramfs } from './rebuildInitramfs.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
 import { verifyInitramfs } from '../verify/verifyInitramfs.ts';
@@ -106,6 +107,12 @@ async function withRoot<T>(params: ApplyParams, work: (root: GuestRoot) => Promi
   }
 }
 
+async function applyToEsp({ images, guest, edits, workDir, signal }: ApplyParams): Promise<void> {
+  const { esp } = guest;
+  if (esp === undefined || esp === null) return;
+  await applyEspEdits({ image: imageOf(images, esp.diskIndex), esp, edits, workDir, signal });
+}
+
 async function applyAll(params: ApplyParams): Promise<void> {
   const rebuilt = await withRoot(params, async (root) => {
     params.report('files');
@@ -117,7 +124,7 @@ async function applyAll(params: ApplyParams): Promise<void> {
   const good = await goodOnes(rebuilt, params);
   const failed = params.edits.filter(isRebuild).filter((edit) => !good.has(edit));
   if (failed.length > 0) await appendDrivers(params, failed, (work) => withRoot(params, work));
-  await applyEspEdits(params);
+  await applyToEsp(params);
 }
 
 /**

@@ -13,7 +13,7 @@ export async function replayJournal(params: {
   readonly workDir: string;
   readonly signal: AbortSignal;
 }): Promise<void> {
-  const exported = await exportVolume(params);
+  const exported = await exportVolume({ ...params, access: 'write' });
   try {
     await replayExportedJournal(exported.volumePath, params.volume.content, params.signal);
   } finally {

@@ -17,7 +17,10 @@ export interface VolumePlace {
   readonly sizeBytes: number;
 }
 
-/** One volume of a disk as a writable file of this machine. */
+/** `write`: into the top overlay. `read`: works on disks without overlay too. */
+export type VolumeAccess = 'read' | 'write';
+
+/** One volume of a disk as a file of this machine. */
 export interface VolumeExport {
   readonly volumePath: string;
   /** Flushes and waits until the server is gone. Idempotent. */
@@ -43,11 +46,11 @@ interface ExportContext {
 async function exportPart(
   blockdev: Blockdev,
   volume: VolumePlace,
-  { workDir, signal }: ExportContext,
+  { access, workDir, signal }: ExportContext & { readonly access: VolumeAccess },
 ): Promise<VolumeExport> {
   const exported = await exportFuse({
     blockdev,
-    writable: true,
+    writable: access === 'write',
     workDir,
     offsetBytes: volume.offsetBytes,
     sizeBytes: volume.sizeBytes,
@@ -64,17 +67,19 @@ async function exportPart(
 }
 
 /**
- * Exports one volume of the top overlay for writing, and only that: the rest of the disk cannot be reached through it.
+ * Exports one volume of a disk, and only that: the rest of the disk cannot be reached through it.
  *
- * @throws {AppError} DISK_* - the overlay cannot be opened for writing
+ * @throws {AppError} DISK_* - the image cannot be opened
  */
 export async function exportVolume(params: {
   readonly image: DiskImage;
   readonly volume: VolumePlace;
+  readonly access: VolumeAccess;
   readonly workDir: string;
   readonly signal: AbortSignal;
 }): Promise<VolumeExport> {
-  return await exportPart(imageBlockdev(params.image, { readOnly: false }), params.volume, params);
+  const { image, volume, access } = params;
+  return await exportPart(imageBlockdev(image, { readOnly: access === 'read' }), volume, params);
 }
 
 /** A volume of one of several disks. */
@@ -138,7 +143,8 @@ export async function exportVolumes(
     return sharedDisk(server);
   };
   try {
-    for (const place of places) exports.push(await exportPart(await diskOf(place), place, context));
+    for (const place of places)
+      exports.push(await exportPart(await diskOf(place), place, { ...context, access: 'write' }));
     return { volumePaths: exports.map(({ volumePath }) => volumePath), close };
   } catch (cause) {
     await close();

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withVolumeFile } from '../apply/volumeFile.ts';
 import type { GuestEdit } from '../edits/guestEdit.ts';
 import { openDisks } from '../probe/openDisks.ts';
-import { targetGuest } from '../testing/targetPlan.ts';
 import { readLayout } from '../volumes/volumeFacts.ts';
 import { applyEspEdits, verifyEspEdits } from './espEdits.ts';
 import { readEsp } from './readEsp.ts';
@@ -74,7 +73,7 @@ it('the boot programs are read, and nothing whose name could mean something else
 });
 
 it('the copies are on the overlay with all their bytes, the backup is as before, and a lack is found', async () => {
-  const guest: GuestFacts = { ...targetGuest, esp: await probe() };
+  const esp = await probe();
   const before = await sha256(join(folder, 'disk.raw'));
   const overlay = join(folder, 'overlay.qcow2');
   await createOverlay({ image, path: overlay });
@@ -82,7 +81,7 @@ it('the copies are on the overlay with all their bytes, the backup is as before,
     { kind: 'copy-efi-file', from: 'EFI/debian/grubx64.efi', to: 'EFI/BOOT/grubx64.efi', reason: 'r' },
     { kind: 'copy-efi-file', from: 'EFI/debian/shimx64.efi', to: 'EFI/BOOT/BOOTX64.EFI', reason: 'r' },
   ];
-  const work = { images: [{ diskIndex: 0, image: { ...image, overlays: [overlay] } }], guest, edits };
+  const work = { image: { ...image, overlays: [overlay] }, esp, edits };
   const lacking = await verifyEspEdits({ ...work, ...context() });
   expect(lacking.findings.map(({ severity }) => severity)).toEqual(['blocked', 'blocked']);
   await applyEspEdits({ ...work, ...context() });

@@ -1,9 +1,12 @@
-/** Name of the program that firmware starts from `EFI/BOOT` when it has no boot entries (UEFI 2.10 §3.5.1.1), by the name of the architecture in `uname -m`. */
+/** Name of the program that firmware starts from `EFI/BOOT` when it has no boot entries (UEFI 2.10 §3.5.1.1), by the name of the architecture in `uname -m` or in a Windows registry. */
 const suffixes: Readonly<Record<string, string>> = {
   x86_64: 'x64',
+  amd64: 'x64',
   i386: 'ia32',
+  x86: 'ia32',
   i686: 'ia32',
   aarch64: 'aa64',
+  arm64: 'aa64',
 };
 
 /** How boot programs for an architecture end, e.g. `x64`; null = not known. */

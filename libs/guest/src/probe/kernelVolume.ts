@@ -59,7 +59,13 @@ export async function openKernelVolume(params: KernelVolumeParams): Promise<Kern
     const path = join(folder, 'overlay.qcow2');
     await createOverlay({ image, path });
     const overlaid = { chain: image.chain, overlays: [...image.overlays, path] };
-    const exported = await exportVolume({ image: overlaid, volume, workDir: folder, signal });
+    const exported = await exportVolume({
+      image: overlaid,
+      volume,
+      access: 'write',
+      workDir: folder,
+      signal,
+    });
     stack.defer(() => exported.close());
     stack.defer(async () => {
       if (mount !== null) await unmountAll(mount, further);

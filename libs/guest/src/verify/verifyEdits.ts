@@ -10,6 +10,7 @@ import { readKernelModules } from '../linux/kernelModules.ts';
 import { modulesOf, moduleName } from '../initramfs/initramfs.ts';
 import type { GuestDisk } from '../probe/openDisks.ts';
 import { openRootFiles } from '../probe/rootFiles.ts';
+import { imageOf } from '../apply/volumeExport.ts';
 import { textChanges, type GuestChange } from './guestDiff.ts';
 import { verifyWindowsGuest } from '../windows/guest/verifyWindowsGuest.ts';
 import { failedCheck, passedCheck } from './verifyFinding.ts';
@@ -94,6 +95,12 @@ async function compareWithOriginal(files: GuestFiles, params: VerifyParams): Pro
   return { findings: places.findings, diff: [...places.diff, ...changes] };
 }
 
+async function verifyEsp({ images, guest, edits, workDir, signal }: VerifyParams): Promise<VerifyResult> {
+  const { esp } = guest;
+  if (esp === undefined || esp === null) return { findings: [], diff: [] };
+  return await verifyEspEdits({ image: imageOf(images, esp.diskIndex), esp, edits, workDir, signal });
+}
+
 async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
   await using opened = await openRootFiles(params);
   const { files } = opened;
@@ -116,7 +123,7 @@ async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
     findings.push(...verdict.findings);
     diff.push(...verdict.diff);
   }
-  const esp = await verifyEspEdits(params);
+  const esp = await verifyEsp(params);
   findings.push(...(await verifyNeeds(files, params)), ...esp.findings);
   return { findings, diff: [...diff, ...esp.diff] };
 }

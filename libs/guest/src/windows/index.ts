@@ -5,7 +5,7 @@ export { openDriverSource, type DriverSource } from './drivers/driverSource.ts';
 export { mountNtfs } from './ntfs/mountNtfs.ts';
 export { readNtfsState } from './ntfs/ntfsState.ts';
 export { ntfsVolume, type NtfsVolume } from './ntfs/ntfsVolume.ts';
-export type { EspFacts, PlannedWindows, WindowsPlanParams } from './plan/planParams.ts';
+export type { PlannedWindows, WindowsPlanParams } from './plan/planParams.ts';
 export { planWindowsEdits } from './plan/planWindowsEdits.ts';
 export type { StageFileEdit, WindowsEdit } from './plan/windowsEdit.ts';
 export type { AgentTable } from './probe/agents.ts';

@@ -1,4 +1,4 @@
-import type { RestorePointFacts, SourceFormat } from '@ascend/domain';
+import { factsVersion, type RestorePointFacts, type SourceFormat } from '@ascend/domain';
 import { analyzeChain, fingerprintOf, openChain, type DiskChain } from '@ascend/disk';
 import { probeGuest } from '@ascend/guest';
 import type { Clock, Logger } from '@ascend/runtime';
@@ -74,6 +74,7 @@ async function analyzeOpened(
   const images = opened.map(({ diskIndex, chain }) => ({ diskIndex, image: { chain, overlays: [] } }));
   const guest = await probeGuest({ images, workDir, logger, signal });
   return {
+    version: factsVersion,
     backupId: params.backupId,
     fingerprint: fingerprintOf(disks),
     disks,

@@ -4,10 +4,9 @@ import type { ApplyParams } from '../../apply/applyParams.ts';
 import { imageOf } from '../../apply/volumeExport.ts';
 import type { GuestEdit } from '../../edits/guestEdit.ts';
 import { applyWindowsEdits } from '../apply/applyWindowsEdits.ts';
-import { copyEfiFile } from '../../efi/copyEfiFile.ts';
+import { applyEspEdits } from '../../efi/espEdits.ts';
 import type { WindowsEdit } from '../plan/windowsEdit.ts';
 import { probeWindows } from '../probe/probeWindows.ts';
-import { withVolumeFile } from '../../apply/volumeFile.ts';
 import { withNtfs, type NtfsPlace } from './openNtfs.ts';
 
 const windowsKinds = new Set([
@@ -57,10 +56,7 @@ export async function applyWindowsGuest(params: ApplyParams): Promise<void> {
     params.report('flush');
   });
   const { esp } = facts;
-  const copies = edits.filter((edit) => edit.kind === 'copy-efi-file');
-  if (esp === undefined || esp === null || copies.length === 0) return;
+  if (esp === undefined || esp === null) return;
   params.report('EFI system partition');
-  await withVolumeFile({ ...place, volume: esp }, async (path) => {
-    for (const edit of copies) await copyEfiFile(path, edit, signal);
-  });
+  await applyEspEdits({ image, esp, edits, workDir, signal });
 }

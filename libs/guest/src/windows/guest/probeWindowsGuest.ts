@@ -3,6 +3,7 @@ import { AppError, isAppError } from '@ascend/errors';
 import type { ProbeParams } from '../../probe/probeGuest.ts';
 import { firmwareOf, type DiskLayout } from '../../volumes/volumeFacts.ts';
 import { hasEfiFile } from '../../efi/copyEfiFile.ts';
+import { efiSuffix, fallbackPath } from '../../efi/fallbackName.ts';
 import { readNtfsState } from '../ntfs/ntfsState.ts';
 import { probeWindows } from '../probe/probeWindows.ts';
 import { dynamicDiskTypes, espTypes } from '../../volumes/partitionTypes.ts';
@@ -18,7 +19,6 @@ export interface WindowsSearch {
 /** Volumes that are looked into: a server with more NTFS volumes boots from one of the first. */
 const maxVolumes = 16;
 const loader = 'EFI/Microsoft/Boot/bootmgfw.efi';
-const fallbacks = { amd64: 'BOOTX64.EFI', x86: 'BOOTIA32.EFI', arm64: 'BOOTAA64.EFI' } as const;
 const architectures: Readonly<Record<string, string>> = { amd64: 'x86_64', x86: 'i386', arm64: 'aarch64' };
 
 function labelOf(volume: VolumeFacts): string {
@@ -59,7 +59,7 @@ async function readEsp(
     offsetBytes,
     sizeBytes,
     bootManager: await hasEfiFile(path, loader, params.signal),
-    fallback: await hasEfiFile(path, `EFI/BOOT/${fallbacks[arch ?? 'amd64']}`, params.signal),
+    fallback: await hasEfiFile(path, fallbackPath(efiSuffix(arch) ?? 'x64'), params.signal),
   }));
 }
 

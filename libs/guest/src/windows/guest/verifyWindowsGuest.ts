@@ -7,7 +7,7 @@ import type { GuestChange } from '../../verify/guestDiff.ts';
 import { failedCheck, passedCheck } from '../../verify/verifyFinding.ts';
 import type { VerifyParams, VerifyResult } from '../../verify/verifyEdits.ts';
 import { openDisks } from '../../probe/openDisks.ts';
-import { hasEfiFile } from '../../efi/copyEfiFile.ts';
+import { verifyEspEdits } from '../../efi/espEdits.ts';
 import { readNtfsState } from '../ntfs/ntfsState.ts';
 import type { NtfsVolume } from '../ntfs/ntfsVolume.ts';
 import type { WindowsEdit } from '../plan/windowsEdit.ts';
@@ -17,8 +17,7 @@ import type { HiveName, RegistryEdit } from '../registry/registryEdit.ts';
 import { verifyRegistryEdits } from '../registry/verifyRegistryEdits.ts';
 import { readAnyCase } from '../windowsFiles.ts';
 import { isWindowsEdit, windowsOf } from './applyWindowsGuest.ts';
-import { withVolumeFile } from '../../apply/volumeFile.ts';
-import { withNtfs, type NtfsPlace } from './openNtfs.ts';
+import { withNtfs } from './openNtfs.ts';
 
 const hiveNames: readonly HiveName[] = ['SYSTEM', 'SOFTWARE', 'DRIVERS'];
 const maxChangesTold = 200;
@@ -98,28 +97,6 @@ async function verifyFiles(files: NtfsVolume, edits: readonly WindowsEdit[]): Pr
   return { findings, diff };
 }
 
-async function verifyEfi(
-  place: Omit<NtfsPlace, 'volume'>,
-  params: VerifyParams,
-  edits: readonly WindowsEdit[],
-): Promise<VerifyResult> {
-  const { esp } = windowsOf(params.guest).facts;
-  const copies = edits.filter((edit) => edit.kind === 'copy-efi-file');
-  if (esp === undefined || esp === null || copies.length === 0) return { findings: [], diff: [] };
-  return await withVolumeFile({ ...place, volume: esp }, async (path) => {
-    const findings: Finding[] = [];
-    for (const edit of copies) {
-      const there = await hasEfiFile(path, edit.to, params.signal);
-      findings.push(
-        there
-          ? passedCheck(`${edit.to} is on the EFI system partition`, edit.from)
-          : failedCheck(`${edit.to} is not on the EFI system partition`, edit.from),
-      );
-    }
-    return { findings, diff: copies.map(({ from, to }) => ({ path: to, change: `copy of ${from}` })) };
-  });
-}
-
 /** The volume must not have become dirtier than it was. */
 async function verifyState(params: VerifyParams): Promise<readonly Finding[]> {
   const { facts, root } = windowsOf(params.guest);
@@ -149,7 +126,8 @@ async function verifyState(params: VerifyParams): Promise<readonly Finding[]> {
  */
 export async function verifyWindowsGuest(params: VerifyParams): Promise<VerifyResult> {
   const { images, workDir, signal } = params;
-  const { root } = windowsOf(params.guest);
+  const { root, facts } = windowsOf(params.guest);
+  const { esp } = facts;
   const image = imageOf(images, root.diskIndex);
   const edits = params.edits.filter(isWindowsEdit);
   const original: DiskImage = { ...image, overlays: image.overlays.slice(0, -1) };
@@ -161,7 +139,9 @@ export async function verifyWindowsGuest(params: VerifyParams): Promise<VerifyRe
     const after = await readHives(files, params);
     return [verifyRegistry(before, after, edits.filter(isRegistry)), await verifyFiles(files, edits)];
   });
-  parts.push(await verifyEfi({ ...read, image }, params, edits));
+  if (esp !== undefined && esp !== null) {
+    parts.push(await verifyEspEdits({ image, esp, edits, workDir, signal }));
+  }
   return {
     findings: [...parts.flatMap(({ findings }) => findings), ...(await verifyState(params))],
     diff: parts.flatMap(({ diff }) => diff),

@@ -3,7 +3,7 @@ import type { DriverFolder } from '../drivers/driverFolder.ts';
 import type { WindowsEdit } from './windowsEdit.ts';
 
 /** The boot loaders on the EFI system partition. */
-export type EspFacts = Pick<WindowsEspFacts, 'bootManager' | 'fallback'>;
+type EspPrograms = Pick<WindowsEspFacts, 'bootManager' | 'fallback'>;
 
 /** What a plan for a Windows guest is made from. Everything is data that was read before. */
 export interface WindowsPlanParams {
@@ -16,7 +16,7 @@ export interface WindowsPlanParams {
   /** The configured package of the target's agent on this machine; null = none. */
   readonly agentPackage: string | null;
   /** null = the guest boots by BIOS. */
-  readonly esp: EspFacts | null;
+  readonly esp: EspPrograms | null;
   /** The operator allows editing a file system that was in use; its own log is dropped then. */
   readonly acceptDirtyFileSystem: boolean;
   /** The volume was opened with a key, so that encryption does not block. */

@@ -1,18 +1,17 @@
 import { isBlocked } from '@ascend/domain';
+import { efiSuffix, fallbackPath } from '../../efi/fallbackName.ts';
 import { windowsObstacles } from './obstacles.ts';
 import { planDrivers } from './planDrivers.ts';
 import { planFirstBoot } from './planFirstBoot.ts';
 import { finding, joinPlans, type PlannedWindows, type WindowsPlanParams } from './planParams.ts';
 import { planBootServices, planOtherServices, planSanPolicy } from './planServices.ts';
 
-const fallbackNames = { amd64: 'BOOTX64.EFI', x86: 'BOOTIA32.EFI', arm64: 'BOOTAA64.EFI' } as const;
-
 /** The boot loader firmware takes when it has no stored entries, as on a new VM. */
 function planEfiFallback(params: WindowsPlanParams): PlannedWindows {
   const { esp, facts } = params;
-  if (esp === null || esp.fallback || !esp.bootManager || facts.arch === null)
-    return { edits: [], findings: [] };
-  const to = `EFI/BOOT/${fallbackNames[facts.arch]}`;
+  const suffix = efiSuffix(facts.arch);
+  if (esp === null || esp.fallback || !esp.bootManager || suffix === null) return { edits: [], findings: [] };
+  const to = fallbackPath(suffix);
   const from = 'EFI/Microsoft/Boot/bootmgfw.efi';
   const reason = 'the firmware of a new VM has no boot entries and takes the fallback';
   const fixed = finding('GUEST_EFI_FALLBACK_ABSENT', 'fixed', {
