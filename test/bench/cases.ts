@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BenchImages } from './chain.ts';
 import { measure, median, type Compared, type Measured, type Work } from './measure.ts';
+import { startNullServer } from './nullServer.ts';
 import type { Figure, Goal, Line } from './report.ts';
 
 /** What the commands of the cases are made from. */
@@ -301,7 +302,9 @@ export const benchFigures: readonly BenchFigure[] = [
     id: 'P14',
     measure: async (world) => {
       const free = await measure(ours(world, world.images.small, 'post', 'direct', world.url));
-      const slow = await measure(ours(world, world.images.small, 'post-slow', 'direct'));
+      const slowServer = await startNullServer(50_000_000);
+      const slow = await measure(ours(world, world.images.small, 'post', 'direct', slowServer.url));
+      await slowServer.close();
       const more = (slow.facts.rssMiB ?? Number.NaN) - (free.facts.rssMiB ?? Number.NaN);
       return {
         what: 'memory with a sink of 50 MB/s against an unlimited one',

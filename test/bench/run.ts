@@ -21,7 +21,6 @@ import {
 } from '@ascend/disk';
 import { runProcess, Secret } from '@ascend/runtime';
 import { z } from 'zod';
-import { startNullServer } from './nullServer.ts';
 import { streamSinkModule } from './streamSinkModule.ts';
 
 // What the benchmark measures of ours, one work per process: `run.ts WORK IMAGE …`. The last line it prints is JSON (see measure.ts).
@@ -203,14 +202,6 @@ const works: Readonly<Record<string, Run>> = {
     const covered = checksum === 'data' ? 'data' : 'heads';
     const sink = streamSink(url, image.chain.virtualSizeBytes, covered);
     return { bytes: await copyTo(image, engineOf(engine), sink, workDir), staged: 0 };
-  },
-  'post-slow': async (file, [engine], workDir) => {
-    const server = await startNullServer(50_000_000);
-    const image = await imageOf(file);
-    const sink = streamSink(server.url, image.chain.virtualSizeBytes);
-    const bytes = await copyTo(image, engineOf(engine), sink, workDir);
-    await server.close();
-    return { bytes };
   },
   'two-phases': async (file, [staged = '', url = '']) => {
     const bytes = await convert(file, staged, 'raw', ['-m', '16', '-W']);

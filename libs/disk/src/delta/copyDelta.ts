@@ -10,7 +10,7 @@ import { verifyDisk, type VerifyReport } from '../verify/verifyDisk.ts';
 import type { VerifyMode } from '../verify/verifyMode.ts';
 import { listChanges, olderImage } from './olderPoint.ts';
 import { beginDelta, endDelta, wasCut } from './deltaJournal.ts';
-import { checkDeltaTarget, openDeltaTarget, resizeTarget, type DeltaTarget } from './deltaTarget.ts';
+import { checkDeltaTarget, openDeltaTarget, openDeltaWriter, resizeTarget, type DeltaTarget } from './deltaTarget.ts';
 import { proveOlder } from './proveOlder.ts';
 import type { RangeList } from './rangeList.ts';
 import { writeChanges } from './writeChanges.ts';
@@ -93,11 +93,11 @@ async function proveTarget(params: CopyDeltaParams, older: DiskImage, changes: R
 /** Writes all changes and gives the target the newer size; a longer one is cut only when all is written. */
 async function writeNewer(params: CopyDeltaParams, newer: DiskSource, changes: RangeList): Promise<void> {
   const { target, workDir, signal } = params;
-  const opened = await openDeltaTarget(target, { writable: true, workDir, signal });
+  const opened = await openDeltaWriter(target, { workDir, signal });
   try {
     await writeChanges({
       newer,
-      target: opened.client,
+      target: opened.writer,
       changes,
       signal,
       bandwidthBytesPerSecond: params.bandwidthBytesPerSecond,
@@ -106,7 +106,7 @@ async function writeNewer(params: CopyDeltaParams, newer: DiskSource, changes: R
   } finally {
     await opened.close();
   }
-  if (opened.client.sizeBytes > newer.sizeBytes) await resizeTarget(target, newer.sizeBytes);
+  if (opened.writer.sizeBytes > newer.sizeBytes) await resizeTarget(target, newer.sizeBytes);
 }
 
 async function writeAndVerify(params: CopyDeltaParams, changes: RangeList): Promise<VerifyReport | null> {

@@ -1,8 +1,9 @@
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { AppError } from '@ascend/errors';
 import { runProcess } from '@ascend/runtime';
 import { fileBlockdev, type DiskImage } from '../blockdev.ts';
-import { readError } from '../fileErrors.ts';
+import { createDataWriter } from '../dataWriter.ts';
+import { changeFile, readError } from '../fileErrors.ts';
 import { connectNbd, type NbdClient } from '../nbd/client.ts';
 import { toolError } from '../qemu/qemuError.ts';
 import { serveNbd } from '../qemu/nbdServer.ts';
@@ -74,9 +75,24 @@ export async function resizeTarget(target: DeltaTarget, sizeBytes: number): Prom
   }
 }
 
+/** Where the changes go. */
+export interface DeltaWriter {
+  readonly sizeBytes: number;
+  write(offsetBytes: number, data: Buffer): Promise<void>;
+  writeZeros(offsetBytes: number, lengthBytes: number): Promise<void>;
+  /** What was written before is durable when it returns. */
+  flush(): Promise<void>;
+}
+
 /** An open target. */
 export interface OpenDeltaTarget {
   readonly client: NbdClient;
+  close(): Promise<void>;
+}
+
+/** A target that can be written. */
+export interface OpenDeltaWriter {
+  readonly writer: DeltaWriter;
   close(): Promise<void>;
 }
 
@@ -107,6 +123,44 @@ export async function openDeltaTarget(
     };
   } catch (cause) {
     await server.close();
+    throw cause;
+  }
+}
+
+/**
+ * Opens a target to be written in place. The data of a raw file goes straight into it, past the page cache where it can, while
+ * QEMU holds its locks and makes the zeros; what QEMU keeps of a raw file is the page cache's, so both see the same bytes.
+ *
+ * @throws {AppError} as `openDeltaTarget`, DISK_IO_FAILED
+ */
+export async function openDeltaWriter(
+  target: DeltaTarget,
+  params: { readonly workDir: string; readonly signal: AbortSignal },
+): Promise<OpenDeltaWriter> {
+  const opened = await openDeltaTarget(target, { ...params, writable: true });
+  const { client } = opened;
+  if (target.format !== 'raw') return { writer: client, close: () => opened.close() };
+  try {
+    const handle = await changeFile('open', target.path, () => open(target.path, 'r+'));
+    const data = createDataWriter(handle, target.path);
+    return {
+      writer: {
+        sizeBytes: client.sizeBytes,
+        write: (offset, bytes) => data.write(offset, bytes),
+        writeZeros: (offset, length) => client.writeZeros(offset, length),
+        flush: async () => {
+          await changeFile('flush', target.path, () => handle.datasync());
+          await client.flush();
+        },
+      },
+      close: async () => {
+        await data.close();
+        await handle.close();
+        await opened.close();
+      },
+    };
+  } catch (cause) {
+    await opened.close();
     throw cause;
   }
 }

@@ -2,8 +2,8 @@ import { AppError } from '@ascend/errors';
 import { createBandwidthLimiter } from '../copy/bandwidth.ts';
 import { blockBytes } from '../copy/blockPlan.ts';
 import { createBufferPool } from '../copy/bufferPool.ts';
-import type { NbdClient } from '../nbd/client.ts';
 import type { DiskSource } from '../source/diskSource.ts';
+import type { DeltaWriter } from './deltaTarget.ts';
 import type { RangeList } from './rangeList.ts';
 
 const blocksInFlight = 16;
@@ -12,7 +12,7 @@ const zeroBlock = Buffer.alloc(blockBytes);
 /** One pass over the changes of a delta. */
 export interface WriteChangesParams {
   readonly newer: DiskSource;
-  readonly target: NbdClient;
+  readonly target: DeltaWriter;
   readonly changes: RangeList;
   readonly signal: AbortSignal;
   readonly bandwidthBytesPerSecond: number | null;

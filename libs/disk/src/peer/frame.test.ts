@@ -1,18 +1,22 @@
-import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { AppError, isAppError } from '@ascend/errors';
 import { describe, expect, test } from 'vitest';
 import { Target } from '../nbd/channel.ts';
 import { decodeExportName, decodeExtents, decodeFacts } from './answers.ts';
 import { compressBlock, decompressBlock, zstdPays } from './compress.ts';
-import { encodeFrameHead, endFrame, errorFrame, maxFrameBytes, zeroFrame, type FrameHead } from './frame.ts';
+import {
+  encodeFrameHead,
+  endFrame,
+  errorFrame,
+  frameHeadBytes,
+  maxFrameBytes,
+  zeroFrame,
+  type FrameHead,
+} from './frame.ts';
 import { decodeRanges } from './lendServer.ts';
 import { piecesOf } from './rangeFetcher.ts';
 import { readFrames, type Piece } from './readFrames.ts';
-
-function sumOf(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
-}
 
 function pieceAt(offsetBytes: number, lengthBytes: number): Piece {
   return { offsetBytes, lengthBytes, target: Buffer.alloc(lengthBytes, 0xee) };
@@ -21,7 +25,7 @@ function pieceAt(offsetBytes: number, lengthBytes: number): Piece {
 function dataFrame(offsetBytes: number, bytes: Buffer): Buffer {
   const range = { offsetBytes, lengthBytes: bytes.length };
   return Buffer.concat([
-    encodeFrameHead({ ...range, kind: 'data', wireBytes: bytes.length, sha256: sumOf(bytes) }),
+    encodeFrameHead({ ...range, kind: 'data', wireBytes: bytes.length, crc: crc32(bytes) }),
     bytes,
   ]);
 }
@@ -31,7 +35,7 @@ async function zstdFrame(offsetBytes: number, bytes: Buffer): Promise<Buffer> {
   if (packed === null) throw new Error('the bytes do not shrink');
   const range = { offsetBytes, lengthBytes: bytes.length };
   return Buffer.concat([
-    encodeFrameHead({ ...range, kind: 'zstd', wireBytes: packed.length, sha256: sumOf(bytes) }),
+    encodeFrameHead({ ...range, kind: 'zstd', wireBytes: packed.length, crc: crc32(bytes) }),
     packed,
   ]);
 }
@@ -70,6 +74,9 @@ function codeOf(run: () => unknown): unknown {
 const text = Buffer.alloc(20_000, 'what repeats itself gets small. ');
 const noise = Buffer.from(Array.from({ length: 700 }, (_, index) => (index * 7919) % 251));
 
+// Where its second frame begins.
+const zstdAt = frameHeadBytes + noise.length;
+
 async function goodStream(): Promise<{ pieces: Piece[]; stream: Buffer; plain: Buffer[] }> {
   const pieces = [pieceAt(0, 700), pieceAt(4096, text.length), pieceAt(100_000, 333)];
   const stream = Buffer.concat([
@@ -82,15 +89,18 @@ async function goodStream(): Promise<{ pieces: Piece[]; stream: Buffer; plain: B
 }
 
 describe('a stream of frames', () => {
-  test.each([1, 7, 56, 1000, 1_000_000])('fills the pieces in chunks of %i bytes', async (chunkBytes) => {
-    const { pieces, stream, plain } = await goodStream();
-    const { settled, ended } = await feed(pieces, stream, chunkBytes);
-    expect(ended).toBe(true);
-    expect(new Set(settled)).toEqual(new Set(pieces));
-    expect(pieces.map((piece) => Buffer.from(piece.target).toString('hex'))).toEqual(
-      plain.map((bytes) => bytes.toString('hex')),
-    );
-  });
+  test.each([1, 7, frameHeadBytes, 1000, 1_000_000])(
+    'fills the pieces in chunks of %i bytes',
+    async (chunkBytes) => {
+      const { pieces, stream, plain } = await goodStream();
+      const { settled, ended } = await feed(pieces, stream, chunkBytes);
+      expect(ended).toBe(true);
+      expect(new Set(settled)).toEqual(new Set(pieces));
+      expect(pieces.map((piece) => Buffer.from(piece.target).toString('hex'))).toEqual(
+        plain.map((bytes) => bytes.toString('hex')),
+      );
+    },
+  );
 
   test.each([
     ['a flipped byte of data', (stream: Buffer) => stream.fill((stream[60] ?? 0) ^ 1, 60, 61)],
@@ -101,9 +111,12 @@ describe('a stream of frames', () => {
     ['the end too early', () => endFrame()],
     [
       'a frame after the last piece',
-      (stream: Buffer) => Buffer.concat([stream.subarray(0, -56), dataFrame(0, noise)]),
+      (stream: Buffer) => Buffer.concat([stream.subarray(0, -frameHeadBytes), dataFrame(0, noise)]),
     ],
-    ['a damaged zstd frame', (stream: Buffer) => stream.fill(0, 756 + 56 + 4, 756 + 56 + 12)],
+    [
+      'a damaged zstd frame',
+      (stream: Buffer) => stream.fill(0, zstdAt + frameHeadBytes + 4, zstdAt + frameHeadBytes + 12),
+    ],
     [
       'a zstd frame that unpacks to more',
       (stream: Buffer, packedTwice: Buffer) => {
@@ -112,13 +125,13 @@ describe('a stream of frames', () => {
           offsetBytes: 4096,
           lengthBytes: text.length,
           wireBytes: packedTwice.length,
-          sha256: sumOf(text),
+          crc: crc32(text),
         };
         return Buffer.concat([
-          stream.subarray(0, 756),
+          stream.subarray(0, zstdAt),
           encodeFrameHead(head),
           packedTwice,
-          stream.subarray(-112),
+          stream.subarray(-2 * frameHeadBytes),
         ]);
       },
     ],

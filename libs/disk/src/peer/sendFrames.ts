@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { crc32 } from 'node:zlib';
 import { toAppError } from '@ascend/errors';
 import type { BufferPool } from '../copy/bufferPool.ts';
 import type { DiskSource } from '../source/diskSource.ts';
@@ -42,11 +42,11 @@ async function prepare(params: SendFramesParams, range: FrameRange): Promise<Pre
     const block = buffer.subarray(0, range.lengthBytes);
     await params.source.readInto(range.offsetBytes, block);
     if (block.equals(zeros.subarray(0, block.length))) return { parts: [zeroFrame(range)], release };
-    const sha256 = createHash('sha256').update(block).digest();
+    const crc = crc32(block);
     const packed = params.compress ? await compressBlock(block) : null;
     const payload = packed ?? block;
     const kind = packed === null ? 'data' : 'zstd';
-    const head = encodeFrameHead({ ...range, kind, wireBytes: payload.length, sha256 });
+    const head = encodeFrameHead({ ...range, kind, wireBytes: payload.length, crc });
     return { parts: [head, payload], release };
   } catch (cause) {
     release();
