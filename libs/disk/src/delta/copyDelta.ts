@@ -10,7 +10,13 @@ import { verifyDisk, type VerifyReport } from '../verify/verifyDisk.ts';
 import type { VerifyMode } from '../verify/verifyMode.ts';
 import { listChanges, olderImage } from './olderPoint.ts';
 import { beginDelta, endDelta, wasCut } from './deltaJournal.ts';
-import { checkDeltaTarget, openDeltaTarget, openDeltaWriter, resizeTarget, type DeltaTarget } from './deltaTarget.ts';
+import {
+  checkDeltaTarget,
+  openDeltaTarget,
+  openDeltaWriter,
+  resizeTarget,
+  type DeltaTarget,
+} from './deltaTarget.ts';
 import { proveOlder } from './proveOlder.ts';
 import type { RangeList } from './rangeList.ts';
 import { writeChanges } from './writeChanges.ts';
