@@ -11,6 +11,7 @@ import { guestCodes } from './codes/guest.ts';
 import { planCodes } from './codes/plan.ts';
 import { runtimeCodes } from './codes/process.ts';
 import { restoreCodes } from './codes/restore.ts';
+import { specCodes } from './codes/spec.ts';
 import { stepCodes } from './codes/step.ts';
 import { storeCodes } from './codes/store.ts';
 import { targetCodes } from './codes/target.ts';
@@ -26,6 +27,7 @@ export const codes = {
   ...catalogCodes,
   ...busCodes,
   ...agentCodes,
+  ...specCodes,
   ...planCodes,
   ...restoreCodes,
   ...targetCodes,

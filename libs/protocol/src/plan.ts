@@ -1,4 +1,11 @@
-import { platformIds, stepKinds, type RestorePlan, type RestorePolicy, type VmSpec } from '@ascend/domain';
+import {
+  platformIds,
+  stepKinds,
+  vmDeviceKinds,
+  type RestorePlan,
+  type RestorePolicy,
+  type VmSpec,
+} from '@ascend/domain';
 import { z } from 'zod';
 import { leastBandwidth } from './bandwidth.ts';
 
@@ -27,6 +34,8 @@ export const vmSpecSchema: z.ZodType<VmSpec> = z.strictObject({
         bus: name.nullable(),
         bootOrder: z.number().int().nullable(),
         vmwareDiskKey: z.number().int().nullable(),
+        controller: name.nullable().exactOptional(),
+        sourceName: text.nullable().exactOptional(),
       }),
     )
     .max(1024),
@@ -44,6 +53,12 @@ export const vmSpecSchema: z.ZodType<VmSpec> = z.strictObject({
   osId: name.nullable(),
   notes: text.nullable(),
   tags: z.record(z.string().max(256), z.string().max(1024)),
+  cpuArch: z.string().max(32).nullable().exactOptional(),
+  clock: z.enum(['utc', 'local-time']).nullable().exactOptional(),
+  devices: z
+    .array(z.strictObject({ kind: z.enum(vmDeviceKinds), description: z.string().max(1024) }))
+    .max(256)
+    .exactOptional(),
 });
 
 /** A network in CIDR notation; whether two of them fit together is found when the guest is planned. */

@@ -1,0 +1,1 @@
+export { declareReaderContract, type ReaderContractParams, type ReaderExample } from './readerContract.ts';
