@@ -95,13 +95,15 @@ settings() {
 start_all() {
   local user=()
   [ "$(id -u)" -ne 0 ] || user=(--user=root)
+  # A server deletes the temporary tables of all others in the same folder when it starts.
+  mkdir -p "$state/run/mariadb-tmp"
   if [ ! -d "$state/mariadb/mysql" ]; then
     phase 'Making a private MariaDB'
     rm -rf "$state/mariadb" && mkdir -p "$state/mariadb"
-    mariadb-install-db --no-defaults --datadir="$state/mariadb" --auth-root-authentication-method=normal \
+    mariadb-install-db --no-defaults --datadir="$state/mariadb" --tmpdir="$state/run/mariadb-tmp" --auth-root-authentication-method=normal \
       --skip-test-db --innodb-use-native-aio=0 "${user[@]}" >"$state/logs/mariadb-install.log" 2>&1
   fi
-  start_service mariadb mariadbd --no-defaults --datadir="$state/mariadb" --socket="$state/run/mariadb.sock" \
+  start_service mariadb mariadbd --no-defaults --datadir="$state/mariadb" --tmpdir="$state/run/mariadb-tmp" --socket="$state/run/mariadb.sock" \
     --pid-file="$state/run/mariadbd.pid" --skip-networking --innodb-buffer-pool-size=64M --innodb-use-native-aio=0 --performance-schema=OFF "${user[@]}"
   await mariadb 60 mariadb-admin --no-defaults --socket="$state/run/mariadb.sock" ping
   mariadb --no-defaults --socket="$state/run/mariadb.sock" -e \

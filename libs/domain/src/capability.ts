@@ -26,6 +26,12 @@ export interface PlatformCapabilities {
   readonly maxNameLength: number;
   /** Regular expression a VM name must match (anchored). */
   readonly namePattern: string;
+  /** Can VMs with UEFI have Secure Boot? */
+  readonly secureBoot: boolean;
+  /** Can VMs have a TPM of their own? */
+  readonly tpm: boolean;
+  /** Guests that run on its processors, in the words of `uname -m`. */
+  readonly architectures: readonly string[];
   /** Does the platform decide the MAC address itself? */
   readonly ownsMac: boolean;
   /** Can this platform boot the prepared disks for a rehearsal in QEMU (boot-test)? */

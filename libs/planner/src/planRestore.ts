@@ -16,6 +16,7 @@ import { chooseDisks, type SourceDisks } from './rules/backup.ts';
 import { planBoot, type BootPlan } from './rules/boot.ts';
 import { chooseCompute, type Compute } from './rules/compute.ts';
 import { planDisks } from './rules/disks.ts';
+import { checkArchitecture, checkDevices, chooseFeatures, type Features } from './rules/features.ts';
 import { chooseFirmware } from './rules/firmware.ts';
 import { checkGuest } from './rules/guest.ts';
 import { chooseHardware } from './rules/hardware.ts';
@@ -42,6 +43,7 @@ interface Decisions {
   readonly name: Chosen<string>;
   readonly compute: Chosen<Compute>;
   readonly firmware: Chosen<VmSpec['firmware']>;
+  readonly features: Chosen<Features>;
   readonly disks: Chosen<readonly PlannedDisk[]>;
   readonly hardware: Chosen<GuestNeeds>;
   readonly nics: Chosen<readonly PlannedNic[]>;
@@ -71,6 +73,7 @@ function decideAll(params: PlanParams): Decisions {
     name,
     compute: chooseCompute(params, policy),
     firmware,
+    features: chooseFeatures(params, firmware.value),
     disks,
     hardware,
     nics: planNics(params, policy, hardware.value),
@@ -92,8 +95,7 @@ function targetVm(params: PlanParams, decided: Decisions): VmSpec {
     name: decided.name.value,
     ...decided.compute.value,
     firmware: decided.firmware.value,
-    secureBoot: spec?.secureBoot ?? false,
-    tpm: spec?.tpm ?? false,
+    ...decided.features.value,
     disks: decided.disks.value.map((disk) => ({
       diskIndex: disk.diskIndex,
       sizeBytes: disk.targetSizeBytes,
@@ -144,6 +146,9 @@ function allFindings(params: PlanParams, decided: Decisions): readonly Finding[]
     ...decided.name.findings,
     ...decided.compute.findings,
     ...decided.firmware.findings,
+    ...decided.features.findings,
+    ...checkArchitecture(params).findings,
+    ...checkDevices(params).findings,
     ...decided.disks.findings,
     ...decided.hardware.findings,
     ...decided.nics.findings,

@@ -32,6 +32,9 @@ export const memoryCapabilities: PlatformCapabilities = {
   maxNameLength: 40,
   namePattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
   ownsMac: false,
+  secureBoot: false,
+  tpm: false,
+  architectures: ['x86_64', 'i386', 'i686'],
   rehearsal: false,
 };
 

@@ -102,6 +102,26 @@ export const planCodes = {
     meaning: 'The target platform does not offer the firmware the guest boots with.',
     hint: 'Choose a target that offers this firmware.',
   },
+  PLAN_SECURE_BOOT_OFF: {
+    category: 'unsupported',
+    meaning: 'The VM had Secure Boot, and the new one cannot have it on this target.',
+    hint: 'Choose a target with UEFI and Secure Boot where it is required; else nothing: the guest boots without it.',
+  },
+  PLAN_TPM_LOST: {
+    category: 'unsupported',
+    meaning: 'The VM had a TPM, whose contents are in no backup of disks.',
+    hint: 'Have the recovery keys of encrypted volumes at hand: what was sealed to the old TPM does not open by itself.',
+  },
+  PLAN_ARCHITECTURE_UNSUPPORTED: {
+    category: 'unsupported',
+    meaning: "The target's processors do not run the guest.",
+    hint: 'Choose a target with processors of the architecture of the guest.',
+  },
+  PLAN_DEVICES_LEFT_OUT: {
+    category: 'unsupported',
+    meaning: 'The VM had devices beside disks and network interfaces that the new one does not get.',
+    hint: 'Attach devices of the target after the restore where the VM needs them, e.g. a GPU.',
+  },
   PLAN_FIRMWARE_CONFLICT: {
     category: 'conflict',
     meaning: 'The VM specification names another firmware than the disks are made for.',

@@ -156,6 +156,9 @@ const sampleCapabilities: PlatformCapabilities = {
   resumableTransfer: true,
   maxNameLength: 32,
   namePattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+  secureBoot: false,
+  tpm: false,
+  architectures: ['x86_64', 'i386', 'i686'],
   ownsMac: false,
   rehearsal: true,
 };

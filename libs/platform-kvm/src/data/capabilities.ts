@@ -24,6 +24,10 @@ export const kvmCapabilities: PlatformCapabilities = {
   resumableTransfer: true,
   maxNameLength: 63,
   namePattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+  // The connector starts QEMU with neither enrolled keys nor an emulated TPM.
+  secureBoot: false,
+  tpm: false,
+  architectures: ['x86_64', 'i386', 'i686'],
   ownsMac: false,
   rehearsal: true,
 };

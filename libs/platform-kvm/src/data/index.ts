@@ -7,7 +7,7 @@ import { kvmHardwareModels } from './hardwareModels.ts';
 export const kvmData: PlatformData = {
   capabilities: kvmCapabilities,
   guestNeeds: kvmGuestNeeds,
-  dataVersion: '3',
+  dataVersion: '4',
 };
 
 /** Needs inside a guest and how they are rehearsed, by disk bus. */

@@ -29,6 +29,9 @@ const startLimitMs = 60_000;
 // Several private servers at once use up the kernel's budget for asynchronous I/O and locked memory; these are small.
 const noNativeAio = '--innodb-use-native-aio=0';
 
+/** Danger: a server that starts deletes the temporary tables of all others in the same folder, and by default all share one. */
+const tmpOf = (dataDir: string): string => join(dataDir, '..', 'tmp');
+
 /** The server gives up root by itself only when told whom to become. */
 function asUser(): readonly string[] {
   return process.getuid?.() === 0 ? ['--user=root'] : [];
@@ -37,11 +40,13 @@ function asUser(): readonly string[] {
 async function install(dataDir: string): Promise<void> {
   if (existsSync(join(dataDir, 'mysql'))) return;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(tmpOf(dataDir), { recursive: true, mode: 0o700 });
   await runProcess({
     program: 'mariadb-install-db',
     args: [
       '--no-defaults',
       `--datadir=${dataDir}`,
+      `--tmpdir=${tmpOf(dataDir)}`,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       '--skip-name-resolve',
@@ -79,6 +84,7 @@ function serverArgs(dataDir: string, socketPath: string, durable: boolean): read
   return [
     '--no-defaults',
     `--datadir=${dataDir}`,
+    `--tmpdir=${tmpOf(dataDir)}`,
     `--socket=${socketPath}`,
     `--pid-file=${socketPath}.pid`,
     '--skip-networking',
