@@ -38,9 +38,9 @@ function asUser(): readonly string[] {
 }
 
 async function install(dataDir: string): Promise<void> {
+  await mkdir(tmpOf(dataDir), { recursive: true, mode: 0o700 });
   if (existsSync(join(dataDir, 'mysql'))) return;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await mkdir(tmpOf(dataDir), { recursive: true, mode: 0o700 });
   await runProcess({
     program: 'mariadb-install-db',
     args: [
