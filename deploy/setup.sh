@@ -50,6 +50,8 @@ xz xz-utils
 lz4 lz4
 bzip2 bzip2
 mcopy mtools
+grub-mkimage grub-common
+grub-fstest grub-common
 hivexregedit libwin-hivex-perl
 ntfs-3g ntfs-3g
 bsdtar libarchive-tools
@@ -69,6 +71,9 @@ LIST
 lvm lvm2
 mdadm mdadm
 cryptsetup cryptsetup-bin
+rpmbuild rpm
+dpkg-deb dpkg
+hivexsh libhivex-bin
 LIST
   [ "$with_appliance" = no ] || cat <<'LIST'
 guestfish libguestfs-tools
@@ -87,6 +92,11 @@ install_packages() {
   local missing
   missing=$(needed_programs | packages_for)
   [ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || [ -e /usr/share/OVMF/OVMF_CODE.fd ] || missing="$missing ovmf"
+  # Modules of GRUB, for guests that change between BIOS and UEFI; the processor of such guests is x86-64 alone.
+  if [ "$(dpkg --print-architecture)" = amd64 ]; then
+    [ -e /usr/lib/grub/i386-pc/normal.mod ] || missing="$missing grub-pc-bin"
+    [ -e /usr/lib/grub/x86_64-efi/normal.mod ] || missing="$missing grub-efi-amd64-bin"
+  fi
   # The sample guest is a Debian; on other distributions mmdebstrap needs the keys that sign its packages.
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring"
   # An appliance runs this machine's kernel, which a container lacks.

@@ -9,7 +9,10 @@ declare module 'vitest' {
 }
 
 /** They start a machine of their own, which takes minutes without KVM. */
-const applianceTests = ['libs/guest/src/appliance/{openAppliance,probeAppliance}.test.ts'];
+const applianceTests = [
+  'libs/guest/src/appliance/{openAppliance,probeAppliance}.test.ts',
+  'libs/guest/src/apply/applyByAppliance.test.ts',
+];
 
 /** The bus's own tests on another release of nats-server, which stands first in the search path. */
 function busOn(version: string) {
@@ -89,6 +92,7 @@ export default defineConfig({
         test: {
           name: 'boot-matrix',
           include: ['test/boot-matrix/bootMatrix.test.ts'],
+          maxConcurrency: 2,
           testTimeout: 1_800_000,
         },
       },

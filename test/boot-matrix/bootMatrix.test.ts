@@ -5,7 +5,8 @@ import { runCell } from './runCell.ts';
 
 const cacheDir = join(import.meta.dirname, '../../.ascend/cache');
 
-it.each(quickCells.map((cell) => ({ cell, id: cellId(cell) })))(
+// Two at a time (`maxConcurrency` of the project): one guest is built or converted while another boots.
+it.concurrent.each(quickCells.map((cell) => ({ cell, id: cellId(cell) })))(
   '$id ends as $cell.expected',
   async ({ cell }) => {
     const result = await runCell(cell, cacheDir);

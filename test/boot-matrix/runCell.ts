@@ -31,8 +31,6 @@ export interface CellResult {
 }
 
 const bootTimeoutMs = 600_000;
-/** A machine without boot loader never says that it has given up, so waiting has to end. */
-const hopelessTimeoutMs = 150_000;
 
 function plannedNic(built: BuiltGuest, { nicModel, hasNic, needs }: TargetHardware): PlannedNic {
   const { mac, address } = matrixNic(built.guest);
@@ -73,20 +71,16 @@ async function boot(
     workDir,
     evidence: 'serial-marker',
     serialMarker: matrixMarker,
-    timeoutMs: cell.expected === 'down' ? hopelessTimeoutMs : bootTimeoutMs,
+    timeoutMs: bootTimeoutMs,
     logger: silentLogger,
     signal: new AbortController().signal,
     report: () => undefined,
   });
 }
 
-/** What UEFI firmware prints when nothing on the disks can be started. */
-const firmwareGaveUp = /BdsDxe: No bootable option[^\r\n]*|^Shell>/m;
-
 /** The line of the guest or its machine that decides; empty = none. */
 function decisiveLine(report: BootReport): string {
-  const said = report.evidence.find(({ rung }) => rung === 'serial-marker')?.summary;
-  return said ?? firmwareGaveUp.exec(report.serialTail)?.[0] ?? '';
+  return report.evidence.find(({ rung }) => rung === 'serial-marker')?.summary ?? '';
 }
 
 /** The guest's own word counts for its address and interface; the wire must agree where there is one. */
@@ -95,6 +89,11 @@ function judge(report: BootReport, built: BuiltGuest, nic: PlannedNic, line: str
   if (nic.addresses.length === 0) return 'up';
   const onWire = nic.addresses.every((address) => report.addresses.includes(address.replace(/\/.*$/, '')));
   return onWire && readyPattern(built.guest).test(line) ? 'up' : 'no-address';
+}
+
+/** Address and interface in a guest's own line; null = it has none. */
+export function addressIn(line: string): string | null {
+  return /addr=(\S+ if=\S+)/.exec(line)?.[1]?.replace(' if=', ' ') ?? null;
 }
 
 function secondsSince(begunMs: number): number {
@@ -121,13 +120,12 @@ async function runInFolder(cell: MatrixCell, built: BuiltGuest, workDir: string)
   const begun = systemClock.now();
   const report = await boot(cell, built, nic, images, workDir);
   const line = decisiveLine(report);
-  const address = /addr=(\S+ if=\S+)/.exec(line)?.[1]?.replace(' if=', ' ') ?? null;
   return {
     ...base,
     outcome: judge(report, built, nic, line),
     convertSeconds,
     bootSeconds: report.readyAfterMs === null ? secondsSince(begun) : Math.round(report.readyAfterMs / 1000),
-    address,
+    address: addressIn(line),
     detail: line || 'neither proof nor explanation in time',
     at: new Date().toISOString(),
   };

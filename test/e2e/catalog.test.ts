@@ -91,6 +91,11 @@ async function specOf(backupId: string): Promise<{ provenance: string; memory: n
   return { provenance, memory: spec.memory_bytes };
 }
 
+/** What another product wrote about the micro guest. */
+function vmx(memory: number): string {
+  return `displayName = "micro1"\nnumvcpus = "1"\nmemSize = "${memory}"\nnew.key = "1"\n`;
+}
+
 async function backupIds(vm: string): Promise<string[]> {
   const { backups } = backupListSchema.parse(await system.json(['backups', 'list', '--vm', vm]));
   return backups.map((one) => one.backup_id).toSorted();
@@ -176,6 +181,23 @@ describe('a scanned repository', () => {
     await writeFile(file, spec);
     await scan();
     expect((await specOf(microPoints.inc1)).memory).toBe(128 * mib);
+  });
+
+  it('takes what the former platform wrote, beside the disks with remarks, and given by the operator', async () => {
+    const own = join(system.repository, microFolder, 'micro1.vmspec.json');
+    const foreign = join(system.repository, microFolder, 'micro1.vmx');
+    await rename(own, `${own}.off`);
+    await writeFile(foreign, vmx(320));
+    expect((await scan()).remarks).toMatchObject([
+      { path: `${microFolder}/micro1.vmx`, code: 'SPEC_FIELDS_UNKNOWN' },
+    ]);
+    expect(await specOf(microPoints.inc1)).toEqual({ provenance: 'sidecar', memory: 320 * mib });
+    await rename(foreign, join(system.dir, 'operator.vmx'));
+    await rename(`${own}.off`, own);
+    await scan();
+    await writeFile(join(system.dir, 'operator.vmx'), vmx(384));
+    await system.cli(['backups', 'spec', microPoints.inc1, '--set', join(system.dir, 'operator.vmx')]);
+    expect(await specOf(microPoints.inc1)).toEqual({ provenance: 'operator', memory: 384 * mib });
   });
 });
 

@@ -97,7 +97,7 @@ it.each([
   ['a folder that is not empty', ['--for', 'kvm', '--out', 'FULL'], 'INPUT_INVALID', 2],
   [
     'hardware that the platform does not have',
-    ['--for', 'azure', '--disk-bus', 'nvme', '--plan'],
+    ['--for', 'azure', '--firmware', 'bios', '--disk-bus', 'nvme', '--plan'],
     'GUEST_FIRMWARE_UNSUPPORTED',
     6,
   ],
@@ -193,7 +193,7 @@ it('converts a Windows guest with drivers of a folder, and refuses without them'
   const refused = await local(['convert', disk.diskPath, '--for', 'kvm', '--out', join(dir, 'no')], [4, 6]);
   expect(codeOf(refused)).toBe('GUEST_DRIVER_PACKAGE_MISSING');
   const out = join(dir, 'windows');
-  const how = ['--for', 'kvm', '--virtio-win', drivers, '--mac', `0=${microNic.mac}`, '--out', out];
+  const how = ['--for', 'kvm', '--windows-drivers', drivers, '--mac', `0=${microNic.mac}`, '--out', out];
   const done = convertedSchema.parse(JSON.parse((await local(['convert', disk.diskPath, ...how])).stdout));
   expect(done.system).toBe('Windows Server 2019 Standard 10.0.17763 x86_64');
   expect(done.diff.map(({ path }) => path)).toContain('SYSTEM\\ControlSet001\\Services\\viostor');

@@ -53,7 +53,14 @@ async function prepare(params: AgentParams, connection: BusConnection, ledger: O
   const roots = createRoots(config.repositories);
   const { credentials } = params;
   const bandwidth = createBandwidthCaps(config.bandwidthBytesPerSecond);
-  const shared = { ledger, bus, contact, credentials, toolbox, roots, workspace, bandwidth, clock, logger };
+  const { guestSources } = config;
+  const appliance = {
+    cacheDir: config.applianceDir ?? join(config.dir, 'appliance'),
+    scratchDir: config.scratchDir,
+    keysDir: config.keysDir,
+  };
+  const places = { guestSources, roots, workspace, bandwidth, appliance };
+  const shared = { ledger, bus, contact, credentials, toolbox, ...places, clock, logger };
   const operations = createOperations({ ...shared, perform: createPerform(shared), suspension });
   return { ...shared, connection, operations };
 }
@@ -69,7 +76,7 @@ function startLoops(params: AgentParams, parts: Parts, jwt: CurrentJwt) {
     scratchDir: config.scratchDir,
     repositories: config.repositories,
     configuredBandwidth: config.bandwidthBytesPerSecond,
-    capabilities: toolbox.probeHost(config.scratchDir),
+    capabilities: toolbox.probeHost(config),
     openOps,
     clock,
     logger,

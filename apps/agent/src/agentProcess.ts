@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hasCode, isAppError } from '@ascend/errors';
 import { createLogger, readEnvironment, systemClock } from '@ascend/runtime';
 import { startAgent } from './agent.ts';
-import { readConfig } from './config.ts';
+import { checkGuestSources, readConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
 import type { Toolbox } from './toolbox.ts';
 
@@ -32,6 +32,7 @@ async function untilTold(abort: AbortController): Promise<string> {
  */
 export async function runAgentProcess(toolbox: Toolbox): Promise<void> {
   const config = readConfig(readEnvironment());
+  await checkGuestSources(config);
   const logger = createLogger({ name: 'agent', level: config.logLevel });
   process.on('unhandledRejection', (reason) => {
     logger.error('a promise was rejected and nobody listened', { reason: String(reason) });

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { isSubjectId, leastBandwidth } from '@ascend/protocol';
 import { AppError } from '@ascend/errors';
@@ -10,6 +11,10 @@ export interface Config {
   readonly scratchDir: string;
   /** Repository id → absolute root folder. Empty = whatever the control plane names. */
   readonly repositories: Readonly<Record<string, string>>;
+  /** Where the appliance is kept, tried at start; null = below `dir`, built when a guest first needs it. */
+  readonly applianceDir: string | null;
+  /** Keys of encrypted volumes, `<LUKS UUID>.key`; null = none. */
+  readonly keysDir: string | null;
   /** Operations at once. */
   readonly slots: number;
   /** Bytes per second that all transfers of this agent may move together; null = no cap. */
@@ -18,6 +23,11 @@ export interface Config {
   readonly natsUrls: readonly string[];
   /** CA certificate of the bus; null = the public ones. */
   readonly caFile: string | null;
+  /** What is put into guests: folder or image of Windows drivers, folder of agents' packages. */
+  readonly guestSources: {
+    readonly windowsDrivers: string | null;
+    readonly agentPackages: string | null;
+  };
   readonly logLevel: string;
 }
 
@@ -83,6 +93,20 @@ const settings = {
     fallback: {} as Readonly<Record<string, string>>,
     parse: parseRepositories,
   } satisfies Setting<Readonly<Record<string, string>>>,
+  appliance: {
+    name: 'ASCEND_AGENT_APPLIANCE_DIR',
+    about:
+      'absolute folder that keeps the libguestfs appliance (1 GB); it is then tried at start. Default: appliance in ASCEND_AGENT_DIR, built when first needed',
+    fallback: '',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
+  keys: {
+    name: 'ASCEND_AGENT_KEYS_DIR',
+    about:
+      'absolute folder (mode 700) with keys of encrypted guest volumes: <LUKS UUID>.key, one line, mode 600; unset = none',
+    fallback: '',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
   slots: {
     name: 'ASCEND_AGENT_SLOTS',
     about: 'step operations at once, 1-64',
@@ -108,6 +132,19 @@ const settings = {
     fallback: '',
     parse: parseAbsolute,
   } satisfies Setting<string>,
+  windowsDrivers: {
+    name: 'ASCEND_AGENT_WINDOWS_DRIVERS',
+    about:
+      'folder of driver packages or virtio-win ISO image for Windows guests; must be there; read again for each restore',
+    fallback: '',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
+  packages: {
+    name: 'ASCEND_AGENT_PACKAGES',
+    about: "folder with packages of the targets' guest agents (.deb, .rpm, .msi, .exe, .cab); must be there",
+    fallback: '',
+    parse: parseAbsolute,
+  } satisfies Setting<string>,
   logLevel: {
     name: 'ASCEND_AGENT_LOG_LEVEL',
     about: 'debug, info, warn or error',
@@ -117,6 +154,10 @@ const settings = {
 } as const;
 
 const prefix = 'ASCEND_AGENT_';
+
+function orNull(text: string): string | null {
+  return text === '' ? null : text;
+}
 
 /**
  * Reads the whole configuration. A variable with our prefix that no setting knows is refused, so that a typo does not
@@ -131,16 +172,45 @@ export function readConfig(environment: Readonly<Record<string, string>>): Confi
     throw new AppError({ code: 'CONFIG_INVALID', message: `read settings: ${unknown} is not a setting` });
   }
   const dir = readSetting(environment, settings.dir);
-  const caFile = readSetting(environment, settings.ca);
   const scratch = readSetting(environment, settings.scratch);
+  const appliance = readSetting(environment, settings.appliance);
+  const keys = readSetting(environment, settings.keys);
   return {
     dir,
     scratchDir: scratch === '' ? join(dir, 'scratch') : scratch,
     repositories: readSetting(environment, settings.repositories),
+    applianceDir: appliance === '' ? null : appliance,
+    keysDir: keys === '' ? null : keys,
     slots: readSetting(environment, settings.slots),
     bandwidthBytesPerSecond: readSetting<number | null>(environment, settings.bandwidth),
     natsUrls: readSetting(environment, settings.nats),
-    caFile: caFile === '' ? null : caFile,
+    caFile: orNull(readSetting(environment, settings.ca)),
+    guestSources: {
+      windowsDrivers: orNull(readSetting(environment, settings.windowsDrivers)),
+      agentPackages: orNull(readSetting(environment, settings.packages)),
+    },
     logLevel: readSetting(environment, settings.logLevel),
   };
+}
+
+/**
+ * Looks whether what the settings name for guests is there: an agent that says it has drivers must have them.
+ *
+ * @throws {AppError} CONFIG_INVALID
+ */
+export async function checkGuestSources({ guestSources }: Pick<Config, 'guestSources'>): Promise<void> {
+  const named = [
+    { setting: settings.windowsDrivers.name, path: guestSources.windowsDrivers, file: true },
+    { setting: settings.packages.name, path: guestSources.agentPackages, file: false },
+  ];
+  for (const { setting, path, file } of named) {
+    if (path === null) continue;
+    const facts = await stat(path).catch(() => null);
+    if (facts?.isDirectory() === true || (file && facts?.isFile() === true)) continue;
+    const wanted = file ? 'a folder or an image file' : 'a folder';
+    throw new AppError({
+      code: 'CONFIG_INVALID',
+      message: `read settings: ${setting} names ${path}, which is not ${wanted} that this agent can see`,
+    });
+  }
 }

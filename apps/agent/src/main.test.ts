@@ -40,9 +40,12 @@ test('the real tools scan a repository and look at single images, links out of i
   });
   await runProcess({ program: 'ln', args: ['-s', '/etc/hostname', join(vault, 'link.raw')] });
   await writeFile(join(vault, 'notes.txt'), 'x');
+  await writeFile(join(vault, 'a.vmx'), 'displayName = "a"\nnumvcpus = "2"\nmemSize = "512"\n');
   const soon = { deadlineMs: 30_000 };
   const scan = await bench.control.request(address, 'scan', { rootPath: vault }, soon);
-  expect(scan.contexts.flatMap((context) => context.backups)).toHaveLength(1);
+  expect(scan.contexts).toMatchObject([
+    { backups: [{}], vmSpec: { name: 'a', memoryBytes: 512 * 1024 * 1024 } },
+  ]);
   const probe = async (path: string) =>
     await bench.control.request(address, 'probe-images', { rootPath: vault, paths: [path] }, soon);
   expect(await probe('a.qcow2')).toMatchObject([

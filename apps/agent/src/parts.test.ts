@@ -6,9 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '@ascend/bus/testing';
 import { hasCode } from '@ascend/errors';
-import { Secret, startProcess, systemClock, type Clock } from '@ascend/runtime';
-import { childWork } from './childWork.ts';
-import { readConfig } from './config.ts';
+import { childWork, Secret, startProcess, systemClock, type Clock } from '@ascend/runtime';
+import { checkGuestSources, readConfig } from './config.ts';
 import { readCredentials } from './credentials.ts';
 import { enrolAgent } from './enrol.ts';
 import { createContact } from './link/contact.ts';
@@ -36,12 +35,44 @@ test('the configuration is read with its defaults', () => {
     dir: '/var/lib/ascend/',
     scratchDir: '/var/lib/ascend/scratch',
     repositories: { vault: '/backups/', nas: '/mnt/nas' },
+    applianceDir: null,
+    keysDir: null,
     slots: 4,
     bandwidthBytesPerSecond: null,
     natsUrls: [],
     caFile: null,
+    guestSources: { windowsDrivers: null, agentPackages: null },
     logLevel: 'info',
   });
+});
+
+async function checkSources(windowsDrivers: string | null, agentPackages: string | null): Promise<void> {
+  await checkGuestSources({ guestSources: { windowsDrivers, agentPackages } });
+}
+
+test('an agent does not start with drivers or packages that are not there', async () => {
+  const file = join(dir, 'virtio-win.iso');
+  await writeFile(file, 'image');
+  await expect(checkSources(file, dir)).resolves.toBeUndefined();
+  await expect(checkSources(dir, null)).resolves.toBeUndefined();
+  await expect(checkSources(join(dir, 'nowhere'), null)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('ASCEND_AGENT_WINDOWS_DRIVERS'),
+  });
+  await expect(checkSources(null, file)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('ASCEND_AGENT_PACKAGES'),
+  });
+});
+
+test('the places of the appliance and of keys are absolute folders', () => {
+  const folders = { ASCEND_AGENT_APPLIANCE_DIR: '/var/cache/a', ASCEND_AGENT_KEYS_DIR: '/etc/ascend/keys' };
+  expect(readConfig({ ASCEND_AGENT_DIR: '/x', ...folders })).toMatchObject({
+    applianceDir: '/var/cache/a',
+    keysDir: '/etc/ascend/keys',
+  });
+  for (const name of Object.keys(folders))
+    expect(() => readConfig({ ASCEND_AGENT_DIR: '/x', [name]: 'keys' })).toThrow(name);
 });
 
 test.each([
@@ -60,6 +91,7 @@ test.each([
   ['a repository without path', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_REPOSITORIES: 'vault' }],
   ['no slots', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_SLOTS: '0' }],
   ['a wrong address', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_NATS_URLS: 'http://x' }],
+  ['a relative folder of drivers', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_WINDOWS_DRIVERS: 'drivers' }],
   ['a wrong level', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_LOG_LEVEL: 'loud' }],
   ['a bandwidth that is no size', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_BANDWIDTH: 'fast' }],
   ['a bandwidth of nothing', { ASCEND_AGENT_DIR: '/x', ASCEND_AGENT_BANDWIDTH: '0' }],

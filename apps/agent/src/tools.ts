@@ -2,7 +2,7 @@ import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { ScannedImage, SourceFormat } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import { systemClock } from '@ascend/runtime';
-import { connectors } from './registry.ts';
+import { connectors, loadSpecReaders } from './registry.ts';
 import type { Toolbox } from './toolbox.ts';
 
 const formats: readonly SourceFormat[] = ['qcow2', 'vhd', 'vhdx', 'vmdk', 'raw', 'ebs-snapshot'];
@@ -52,15 +52,21 @@ async function probeImages(rootPath: string, paths: readonly string[], signal: A
 export const tools: Toolbox = {
   connectors,
   handlers: async () => (await import('@ascend/steps')).handlers,
-  probeHost: async (scratchDir) => {
-    const { probeHost, workingAcceleration } = await import('@ascend/guest');
-    return await probeHost({ scratchDir, acceleration: await workingAcceleration({ workDir: scratchDir }) });
+  probeHost: async ({ scratchDir, applianceDir, guestSources: sources }) => {
+    const { describeSources, probeHost, workingAcceleration } = await import('@ascend/guest');
+    const acceleration = await workingAcceleration({ workDir: scratchDir });
+    const tried = applianceDir === null ? {} : { applianceCacheDir: applianceDir };
+    const capabilities = await probeHost({ scratchDir, acceleration, ...tried });
+    return { ...capabilities, guestSources: await describeSources({ sources, workDir: scratchDir }) };
   },
   analyze: async (params) => {
     const { analyzeIfChanged } = await import('@ascend/steps');
     const disks = params.disks.map((disk) => ({ ...disk, format: formatOf(disk.format) }));
     return await analyzeIfChanged({ ...params, disks, clock: systemClock });
   },
-  scan: async (params) => await (await import('@ascend/steps')).scanCatalogue(params),
+  scan: async (params) => {
+    const { scanCatalogue } = await import('@ascend/steps');
+    return await scanCatalogue({ ...params, readers: await loadSpecReaders() });
+  },
   probeImages: async ({ rootPath, paths, signal }) => await probeImages(rootPath, paths, signal),
 };

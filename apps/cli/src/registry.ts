@@ -7,6 +7,7 @@ import {
 } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import type { ConnectorRegistry } from '@ascend/steps';
+import type { SpecReader } from '@ascend/vm-spec';
 
 /** The connectors that `ascend local` ships, loaded when first needed. */
 export const connectors: ConnectorRegistry = {
@@ -46,4 +47,26 @@ export function platformOf(option: string, text: string): PlatformId {
 /** What the platform's hardware needs inside a guest; for this no connector is needed. */
 export async function loadGuestHardware(platform: PlatformId): Promise<GuestHardware> {
   return await hardware[platform]();
+}
+
+/** Readers of VM descriptions, loaded when first needed; those that tell more come first. */
+export async function loadSpecReaders(): Promise<readonly SpecReader[]> {
+  const [vmware, kvm, hyperv, aws, azure, nutanix, cloudstack] = await Promise.all([
+    import('@ascend/platform-vmware/data'),
+    import('@ascend/platform-kvm/data'),
+    import('@ascend/platform-hyperv/data'),
+    import('@ascend/platform-aws/data'),
+    import('@ascend/platform-azure/data'),
+    import('@ascend/platform-nutanix/data'),
+    import('@ascend/platform-cloudstack/data'),
+  ]);
+  return [
+    ...vmware.vmwareSpecReaders,
+    ...kvm.kvmSpecReaders,
+    ...hyperv.hypervSpecReaders,
+    ...aws.awsSpecReaders,
+    ...azure.azureSpecReaders,
+    ...nutanix.nutanixSpecReaders,
+    ...cloudstack.cloudstackSpecReaders,
+  ];
 }

@@ -38,14 +38,42 @@ export interface PlatformCapabilities {
   readonly rehearsal: boolean;
 }
 
+/** A package that installs an agent in Windows without a user. */
+export interface WindowsAgentPackage {
+  /** null = any. */
+  readonly arch: 'amd64' | 'x86' | 'arm64' | null;
+  /** Regular expression of the file's name: the whole name, case ignored. */
+  readonly pattern: string;
+  /** `msi`: by msiexec. `cab`: by dism. `exe`: a setup program with `arguments`, each of them plain text without quotes. */
+  readonly kind: 'msi' | 'exe' | 'cab';
+  readonly arguments?: readonly string[];
+}
+
 /** An agent of the target for Windows guests. */
 export interface WindowsAgentNeed {
   /** Name as in `WindowsFacts.agents`. */
   readonly name: string;
   /** Services of it that must start automatically when it is installed. */
   readonly services: readonly string[];
-  /** Regular expression (anchored, case ignored) of its package's file name, by architecture. */
-  readonly packagePattern: string;
+  /** Best first. */
+  readonly packages: readonly WindowsAgentPackage[];
+  /** Only Windows builds from this one on and below the other need it; absent = no limit. */
+  readonly fromBuild?: number;
+  readonly belowBuild?: number;
+  /** Installed where its package is configured, not missed where it is not. */
+  readonly optional?: boolean;
+}
+
+/** An agent of the target for Linux guests. */
+export interface LinuxAgentNeed {
+  /** Id of the probe's agent catalogue. */
+  readonly id: string;
+  /** Other ids that do its work. */
+  readonly satisfiedBy?: readonly string[];
+  /** Regular expressions of the package's file name by kind of package: the whole name, case ignored. */
+  readonly packages: { readonly deb: string; readonly rpm: string };
+  /** Units that are switched on and started after its installation, those that are there. */
+  readonly services?: readonly string[];
 }
 
 /** What the target's hardware needs inside a Windows guest. */
@@ -68,7 +96,8 @@ export interface WindowsNeeds {
   readonly disabledServices: readonly string[];
   /** 1 = all disks online (OnlineAll); null = leave alone. */
   readonly sanPolicy: number | null;
-  readonly agent: WindowsAgentNeed | null;
+  /** Agents of the target, installed from configured packages where they lack. */
+  readonly agents: readonly WindowsAgentNeed[];
 }
 
 /** What the target's hardware needs inside a guest (DESIGN §9); edits in libs/guest read only this, never a platform name. */
@@ -112,6 +141,8 @@ export interface AgentNeeds {
   readonly enable: readonly string[];
   /** Switched off when they are installed; never uninstalled, so that a way back stays. */
   readonly disable: readonly string[];
+  /** Installed from configured packages where they lack; absent = none. */
+  readonly install?: readonly LinuxAgentNeed[];
 }
 
 /** The needs of one kind of hardware a platform offers: a VM generation, an instance family, a disk controller. */

@@ -35,7 +35,7 @@ export interface ScannedContext {
   readonly backups: readonly ScannedBackup[];
   /** Sidecar files (OVF, VMX, libvirt XML, own JSON) seen beside the disks, relative to the root. */
   readonly sidecars: readonly string[];
-  /** What the VM's own-JSON sidecar (`*.vmspec.json`) tells; null when there is none that can be used. */
+  /** What the VM's sidecar tells; null when there is none that can be used. */
   readonly vmSpec: VmSpec | null;
 }
 
@@ -43,4 +43,6 @@ export interface ScannedContext {
 export interface ScannedRepository {
   readonly contexts: readonly ScannedContext[];
   readonly skipped: readonly { readonly relPath: string; readonly code: string; readonly reason: string }[];
+  /** What was changed or is missing in VM descriptions that were used. */
+  readonly remarks?: readonly { readonly relPath: string; readonly code: string; readonly reason: string }[];
 }

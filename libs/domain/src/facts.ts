@@ -1,3 +1,4 @@
+import type { BootDiskFacts } from './bootDisk.ts';
 import type { LinuxFacts } from './linuxFacts.ts';
 import type { SourceFormat } from './restorePoint.ts';
 import type { Firmware } from './vm.ts';
@@ -55,8 +56,10 @@ export interface VolumeFacts {
   readonly content: string;
   readonly uuid: string | null;
   readonly label: string | null;
-  /** Name below `/dev` without `mapper/`: `vg0-root`, `md0`, `md/root`. Absent for partitions and disks. */
+  /** Name below `/dev` without `mapper/`: `vg0-root`, `md0`, `md/root`, `luks-<uuid>`. Absent for partitions and disks. */
   readonly name?: string;
+  /** Of a software RAID: what its members call it. */
+  readonly arrayUuid?: string;
   /** What `PARTUUID=` says: of the partition table's entry, not of the contents. Absent where the table has none. */
   readonly partitionUuid?: string;
   /** Where its bytes lie, in order (of a striped or mirrored volume: the areas). Empty: it cannot be told without the guest's drivers. */
@@ -262,20 +265,24 @@ export interface GuestFacts {
   readonly mounts?: readonly GuestMountFacts[];
   /** Of Linux guests; null or absent = none, or it could not be read. */
   readonly esp?: EspFacts | null;
+  /** Of Linux guests: what a boot loader for another firmware needs to know. null or absent = not known. */
+  readonly bootDisk?: BootDiskFacts | null;
   readonly deviceNames?: readonly DeviceNameFacts[];
   readonly boot?: BootFacts;
   readonly linux?: LinuxFacts;
   /** Only where a Windows was recognised. */
   readonly windows?: WindowsFacts;
+  /** Why no appliance works where it looked, although the layout needs one. Absent: none is needed, or it works. */
+  readonly applianceProblem?: string;
   /** Reasons why the guest cannot be edited (LUKS, BitLocker, dirty NTFS …) and other remarks. */
   readonly remarks: readonly string[];
 }
 
 /**
  * Grows when an analysis sees more than before and plans rely on it: stored facts of an older look are taken anew, whatever their
- * fingerprint. 2: volumes that are mounted into the root, EFI system partition, Windows.
+ * fingerprint. 2: volumes that are mounted into the root, EFI system partition, Windows. 3: what an appliance sees, boot disk.
  */
-export const factsVersion = 2;
+export const factsVersion = 3;
 
 /** The cached answer of `analyze` for one restore point (D1). */
 export interface RestorePointFacts {

@@ -1,4 +1,5 @@
 import type { AddressRule } from './addressRule.ts';
+import type { ExecutorPolicy } from './executor.ts';
 import type { Finding } from './finding.ts';
 import type { PlatformId, SourcePlatform } from './platform.ts';
 import type { SourceFormat } from './restorePoint.ts';
@@ -39,6 +40,10 @@ export interface RestorePolicy {
   readonly addressRules: readonly AddressRule[];
   /** Script that runs once at the first boot, with its `#!` line; null = none. In plain text in the plan: no secrets. */
   readonly firstBootScript: string | null;
+  /** Who may mount and edit the guest. Absent (plans of older versions): `auto`. */
+  readonly executor?: ExecutorPolicy;
+  /** Edit a Windows volume that was in use when it was backed up: what its own log still holds is dropped. */
+  readonly acceptDirty: boolean;
 }
 
 /** What a caller asks for: `POST restores/plan`. */
@@ -148,6 +153,8 @@ export interface RestorePlan {
   readonly target: PlannedTarget;
   readonly vm: VmSpec;
   readonly firmware: Firmware;
+  /** The disks are made for another firmware: the guest gets a boot loader for this one. Absent = no. */
+  readonly convertsFirmware?: boolean;
   readonly disks: readonly PlannedDisk[];
   readonly nics: readonly PlannedNic[];
   readonly steps: readonly PlanStep[];

@@ -43,5 +43,5 @@ export const windowsDevices = {
 
 /** Needs of a target, every part that is left out empty. */
 export function windowsNeeds(some: Partial<WindowsNeeds>): WindowsNeeds {
-  return { bootServices: [], drivers: [], disabledServices: [], sanPolicy: 1, agent: null, ...some };
+  return { bootServices: [], drivers: [], disabledServices: [], sanPolicy: 1, agents: [], ...some };
 }

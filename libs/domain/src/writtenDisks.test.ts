@@ -24,3 +24,14 @@ it('names the disk of the root where older facts know no mounts, and none withou
   expect(writtenDisks({ root })).toEqual([2]);
   expect(writtenDisks({ root: null })).toEqual([]);
 });
+
+it('names the disks of all containers where an appliance assembles them, whichever hold the root', () => {
+  const held = { ...volume(1, [1]), content: 'lvm2' };
+  const member = { ...volume(4, [4]), content: 'mdraid' };
+  const thin = { ...volume(1, []), name: 'vg-root', requires: 'appliance' as const, requiresReason: 'thin' };
+  const guest = { root: { ...root, diskIndex: 1 }, volumes: [held, member, thin, volume(7, [7])] };
+  expect(writtenDisks({ ...guest, mounts: [mount('/', 2)] })).toEqual([1, 4]);
+  expect(writtenDisks({ ...guest, mounts: [mount('/', 2)] }, 'host')).toEqual([1]);
+  expect(writtenDisks({ ...guest, mounts: [mount('/', 0)] })).toEqual([1]);
+  expect(writtenDisks({ ...guest, mounts: [mount('/', 0)] }, 'appliance')).toEqual([1, 4]);
+});

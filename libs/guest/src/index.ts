@@ -1,4 +1,6 @@
+export { applianceChoice, type ApplianceChoice, type ApplianceSetup } from './appliance/applianceSetup.ts';
 export type { VolumeKey } from './appliance/index.ts';
+export { readKeyOption } from './appliance/keyFiles.ts';
 export { applyEdits } from './apply/applyEdits.ts';
 export * from './boot/index.ts';
 export type { ApplyParams } from './apply/applyParams.ts';
@@ -6,7 +8,13 @@ export type { ExecutorKind } from './apply/guestMount.ts';
 export * from './edits/guestEdit.ts';
 export type { PlannedEdits } from './edits/planFinding.ts';
 export { planEdits } from './edits/planEdits.ts';
-export { applianceReasons } from './edits/planLayout.ts';
+export { describeSources } from './sources/describeSources.ts';
+export {
+  noGuestSources,
+  openGuestSources,
+  type GuestSources,
+  type OpenedSources,
+} from './sources/guestSources.ts';
 export { probeHost } from './host/probeHost.ts';
 export type { GuestDisk } from './probe/openDisks.ts';
 export { probeGuest, type ProbeParams } from './probe/probeGuest.ts';

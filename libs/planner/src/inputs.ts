@@ -11,6 +11,21 @@ export interface InputChange {
   readonly after: string | null;
 }
 
+/** What the agent has for guests, where the guest is prepared and the agent has anything. */
+function guestSourceInput(
+  { facts }: PlanParams,
+  policy: RestorePolicy,
+  { sourceAgent }: Placement,
+): Readonly<Record<string, string>> {
+  const sources = sourceAgent?.capabilities.guestSources;
+  if (!policy.prepareGuest || sources === undefined) return {};
+  const { windowsDrivers, agentPackages } = sources;
+  const used = { agentPackages, windowsDrivers: facts.guest.family === 'windows' ? windowsDrivers : null };
+  return used.agentPackages === null && used.windowsDrivers === null
+    ? {}
+    : { 'source.guest-sources': contentHash(used) };
+}
+
 /**
  * The inputs of a plan by name (D3): only what the plan was made from, and of the target only what it used. Free space is
  * not among them, because it changes all the time and is checked again by validate-target.
@@ -27,6 +42,7 @@ export function planInputs(
     'backup.record': contentHash(restorePoint),
     'source.fingerprint': facts.fingerprint,
     'source.guest': contentHash(facts.guest),
+    ...guestSourceInput(params, policy, placement),
     'source.placement': contentHash([placement.sourceAgentId, placement.rootPath]),
     'vm.spec': contentHash(params.vmSpec),
     policy: contentHash(policy),

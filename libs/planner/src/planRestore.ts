@@ -16,8 +16,9 @@ import { chooseDisks, type SourceDisks } from './rules/backup.ts';
 import { planBoot, type BootPlan } from './rules/boot.ts';
 import { chooseCompute, type Compute } from './rules/compute.ts';
 import { planDisks } from './rules/disks.ts';
+import { checkExecutor } from './rules/executor.ts';
 import { checkArchitecture, checkDevices, chooseFeatures, type Features } from './rules/features.ts';
-import { chooseFirmware } from './rules/firmware.ts';
+import { chooseFirmware, type FirmwareChoice } from './rules/firmware.ts';
 import { checkGuest } from './rules/guest.ts';
 import { chooseHardware } from './rules/hardware.ts';
 import { chooseName } from './rules/name.ts';
@@ -42,7 +43,7 @@ interface Decisions {
   readonly source: SourceDisks;
   readonly name: Chosen<string>;
   readonly compute: Chosen<Compute>;
-  readonly firmware: Chosen<VmSpec['firmware']>;
+  readonly firmware: Chosen<FirmwareChoice>;
   readonly features: Chosen<Features>;
   readonly disks: Chosen<readonly PlannedDisk[]>;
   readonly hardware: Chosen<GuestNeeds>;
@@ -64,16 +65,17 @@ function decideAll(params: PlanParams): Decisions {
     kernelCount: params.facts.guest.kernels.length,
   });
   const placement = placeWork(params, policy, scratch);
-  const firmware = chooseFirmware(params);
-  const disks = planDisks(params, policy, { source, firmware: firmware.value });
-  const hardware = chooseHardware(params, firmware.value, disks.value);
+  const chosen = chooseFirmware(params, policy);
+  const { firmware } = chosen.value;
+  const disks = planDisks(params, policy, { source, firmware });
+  const hardware = chooseHardware(params, firmware, disks.value);
   return {
     policy,
     source,
     name,
     compute: chooseCompute(params, policy),
-    firmware,
-    features: chooseFeatures(params, firmware.value),
+    firmware: chosen,
+    features: chooseFeatures(params, chosen.value),
     disks,
     hardware,
     nics: planNics(params, policy, hardware.value),
@@ -94,7 +96,7 @@ function targetVm(params: PlanParams, decided: Decisions): VmSpec {
   return {
     name: decided.name.value,
     ...decided.compute.value,
-    firmware: decided.firmware.value,
+    firmware: decided.firmware.value.firmware,
     ...decided.features.value,
     disks: decided.disks.value.map((disk) => ({
       diskIndex: disk.diskIndex,
@@ -152,7 +154,11 @@ function allFindings(params: PlanParams, decided: Decisions): readonly Finding[]
     ...decided.disks.findings,
     ...decided.hardware.findings,
     ...decided.nics.findings,
-    ...checkGuest(params, decided.policy, decided.hardware.value),
+    ...checkGuest(params, decided.policy, {
+      needs: decided.hardware.value,
+      agent: decided.placement.value.sourceAgent,
+    }),
+    ...checkExecutor(params, decided.policy, decided.placement.value.sourceAgent),
     ...decided.placement.findings,
     ...decided.boot.findings,
   ];
@@ -196,7 +202,8 @@ export function planRestore(params: PlanParams): RestorePlan {
     source: plannedSource(params, decided),
     target: { targetId, platform, name, agentId: placement.targetAgentId },
     vm: targetVm(params, decided),
-    firmware: decided.firmware.value,
+    firmware: decided.firmware.value.firmware,
+    ...(decided.firmware.value.converts ? { convertsFirmware: true } : {}),
     disks,
     nics: decided.nics.value,
     steps,

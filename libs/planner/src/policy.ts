@@ -17,6 +17,8 @@ export const policyDefaults: Omit<RestorePolicy, 'vmName'> = {
   bandwidthBytesPerSecond: null,
   addressRules: [],
   firstBootScript: null,
+  executor: 'auto',
+  acceptDirty: false,
 };
 
 /** The policy with every field filled: what was asked, else the default; the name defaults to that of the backed up VM. */

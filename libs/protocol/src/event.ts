@@ -61,6 +61,20 @@ export const progressMessageSchema = z.object({
 /** A progress message after validation. */
 export type ProgressMessage = z.infer<typeof progressMessageSchema>;
 
+const sourceName = z.string().max(512);
+
+/** What an agent has for guests: bounded, because every heartbeat carries it. */
+const guestSourcesSchema = z.object({
+  windowsDrivers: z
+    .object({
+      packages: z.number().int().nonnegative(),
+      devices: z.array(sourceName).max(1000).readonly(),
+      problem: z.string().max(4096).nullable(),
+    })
+    .nullable(),
+  agentPackages: z.array(sourceName).max(1000).readonly().nullable(),
+});
+
 /** What an agent can do, as probed. */
 export const hostCapabilitiesSchema = z.object({
   qemuVersion: z.string().nullable(),
@@ -75,6 +89,8 @@ export const hostCapabilitiesSchema = z.object({
   cpuCount: z.number(),
   memoryBytes: z.number(),
   scratchFreeBytes: z.number(),
+  /** Older agents do not tell. */
+  guestSources: guestSourcesSchema.optional(),
 });
 
 /** Sent every 10 s. */

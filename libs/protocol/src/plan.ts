@@ -96,13 +96,17 @@ const policyShape = {
   bandwidthBytesPerSecond: bytes.min(leastBandwidth.restore).nullable(),
   addressRules: z.array(z.strictObject({ from: networkSchema, to: networkSchema })).max(64),
   firstBootScript: firstBootSchema.nullable(),
+  executor: z.enum(['auto', 'host', 'appliance']),
+  acceptDirty: z.boolean(),
 };
 
-/** The filled-in policy of a plan. Plans that an earlier version stored know neither rules for addresses nor a script. */
+/** The filled-in policy of a plan. Plans that an earlier version stored know less than today's. */
 export const policySchema: z.ZodType<RestorePolicy> = z.strictObject({
   ...policyShape,
   addressRules: policyShape.addressRules.default([]),
   firstBootScript: policyShape.firstBootScript.default(null),
+  executor: policyShape.executor.default('auto'),
+  acceptDirty: policyShape.acceptDirty.default(false),
 });
 
 /** What a caller gives: any subset of the policy. */
@@ -183,6 +187,7 @@ export const planSchema: z.ZodType<RestorePlan> = z.object({
   target: z.object({ targetId: name, platform: z.enum(platformIds), name, agentId: name }),
   vm: vmSpecSchema,
   firmware: z.enum(['bios', 'uefi']),
+  convertsFirmware: z.boolean().exactOptional(),
   disks: z.array(diskSchema),
   nics: z.array(nicSchema),
   steps: z.array(stepSchema),

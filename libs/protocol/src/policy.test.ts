@@ -9,6 +9,7 @@ it.each([
   ['two networks of version 6', { address_rules: [{ from: '2001:db8:1::/64', to: 'fd00:7::/64' }] }],
   ['a script with its interpreter', { first_boot_script: '#!/bin/sh\ntrue\n' }],
   ['no script', { first_boot_script: null }],
+  ['the word that a dirty volume may be edited', { accept_dirty: true }],
   ['nothing', {}],
 ])('a policy may have %s', (_what, policy) => {
   expect(apiPolicySchema.parse(policy)).toEqual(policy);
@@ -26,7 +27,7 @@ it.each([
   expect(apiPolicySchema.safeParse(policy).success).toBe(false);
 });
 
-it('a plan that an earlier version stored, without rules and script, is still read', () => {
+it('a plan that an earlier version stored, without rules, script and dirty volumes, is still read', () => {
   const stored = {
     vmName: 'a',
     prepareGuest: true,
@@ -43,6 +44,12 @@ it('a plan that an earlier version stored, without rules and script, is still re
     memoryBytes: null,
     bandwidthBytesPerSecond: null,
   };
-  expect(policySchema.parse(stored)).toEqual({ ...stored, addressRules: [], firstBootScript: null });
+  expect(policySchema.parse(stored)).toEqual({
+    ...stored,
+    addressRules: [],
+    firstBootScript: null,
+    executor: 'auto',
+    acceptDirty: false,
+  });
   expect(partialPolicySchema.parse({})).toEqual({});
 });

@@ -1,3 +1,4 @@
+export * from './childWork.ts';
 export * from './clock.ts';
 export * from './environment.ts';
 export * from './ids.ts';

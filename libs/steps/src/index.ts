@@ -6,7 +6,7 @@ export {
   type AnalyzeRestorePointParams,
 } from './analysis/analyzeRestorePoint.ts';
 export { scanCatalogue } from './catalogue/scanCatalogue.ts';
-export { readVmSpecFile } from './catalogue/vmSpecFile.ts';
+export { readVmSpecFile, type SpecFile, type SpecFileParams } from './catalogue/specFile.ts';
 export type { FinalizeOutput } from './finalize/handler.ts';
 export type { ReportedDisk, RestoreReport } from './finalize/report.ts';
 export { handlers } from './handlers.ts';

@@ -7,6 +7,7 @@ import {
 } from '@ascend/domain';
 import { AppError, hasCode, toAppError } from '@ascend/errors';
 import type { BandwidthLimiter } from '@ascend/disk';
+import type { ApplianceSetup, GuestSources } from '@ascend/guest';
 import type { Clock, Logger } from '@ascend/runtime';
 import { watchForStall, type StallWatch } from './stallWatch.ts';
 import type { StepContext, StepHandler, StepOperation, TargetAccess } from './stepHandler.ts';
@@ -28,10 +29,14 @@ export interface RunOperationParams {
   readonly journal: OperationJournal;
   readonly target: TargetAccess;
   readonly workDir: string;
+  /** Absent = no appliance here. */
+  readonly appliance?: ApplianceSetup;
   /** The cap of all transfers of this process together; absent = none. */
   readonly bandwidth?: BandwidthLimiter;
   /** The cap of this operation's disk stream; absent = the plan's policy. */
   readonly streamBandwidth?: BandwidthLimiter;
+  /** What this machine has for guests; absent = nothing. */
+  readonly guestSources?: GuestSources;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Abort with `suspension` to stop without a result (the process ends); any other reason is a cancel. */
@@ -73,8 +78,10 @@ function createContext(params: RunOperationParams, watch: StallWatch, signal: Ab
     signal,
     workDir: params.workDir,
     target: params.target,
+    ...(params.appliance === undefined ? {} : { appliance: params.appliance }),
     ...(params.bandwidth === undefined ? {} : { bandwidth: params.bandwidth }),
     ...(params.streamBandwidth === undefined ? {} : { streamBandwidth: params.streamBandwidth }),
+    ...(params.guestSources === undefined ? {} : { guestSources: params.guestSources }),
     report: (progress) => {
       const now = `${progress.phase} ${progress.bytesDone} ${progress.bytesSkipped}`;
       if (now !== seen) watch.alive();

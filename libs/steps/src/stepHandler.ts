@@ -1,6 +1,7 @@
 import type { GuestNeedsVariant, LedgerEntry, RestorePlan, StepKind, StepProgress } from '@ascend/domain';
 import type { TargetSession } from '@ascend/connector';
 import type { BandwidthLimiter } from '@ascend/disk';
+import type { ApplianceSetup, GuestSources } from '@ascend/guest';
 import type { Clock, Logger } from '@ascend/runtime';
 
 /** The target connection an operation may use; secrets are asked for by name when the session opens (D18). */
@@ -40,10 +41,14 @@ export interface StepContext {
   /** Private folder of this job on this agent; survives attempts, removed by finalize or rollback. */
   readonly workDir: string;
   readonly target: TargetAccess;
+  /** How guests are mounted that the host cannot mount; absent = no appliance here. */
+  readonly appliance?: ApplianceSetup;
   /** The cap of all transfers of this process together; absent = none. */
   readonly bandwidth?: BandwidthLimiter;
   /** The cap of this operation's disk stream, which may change while it runs; absent = the plan's policy, unchanging. */
   readonly streamBandwidth?: BandwidthLimiter;
+  /** What this machine has for guests; absent = nothing. */
+  readonly guestSources?: GuestSources;
   /** Absolute counters; throttled by the receiver. */
   report(progress: Omit<StepProgress, 'stepKey' | 'atMs'>): void;
   /** Stores a resume point; resolves when it is durable on this agent. Only for bytes that are durable at the far side. */

@@ -1,7 +1,11 @@
+export { detectSource, type SourceAnswer, type SourceCandidate, type SourceClue } from './detectSource.ts';
 export { makeReader, noSuchVm, type FormatReader } from './makeReader.ts';
-export { parseJson, parseXml } from './parseDocument.ts';
+export { assertDocumentSize, parseJson, parseXml } from './parseDocument.ts';
+export { osIdOfName } from './osName.ts';
 export { readDocument, type RecognisedReading } from './readDocument.ts';
 export { finishSpec, normalMac, type DraftDisk, type DraftNic, type SpecDraft } from './specDraft.ts';
+export { selectVm, type NamedVm, type SelectedVm } from './selectVm.ts';
+export { sourceClues, type SourceEvidence } from './sourceClues.ts';
 export { specFinding } from './specFinding.ts';
-export { SpecNode } from './specNode.ts';
+export { SpecNode, type SpecValue } from './specNode.ts';
 export type { SpecDocument, SpecReader, SpecReading } from './specReader.ts';

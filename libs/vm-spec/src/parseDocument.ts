@@ -14,7 +14,8 @@ function invalid(document: SpecDocument, reason: string, cause?: unknown): AppEr
   });
 }
 
-function assertSize(document: SpecDocument): void {
+/** For formats that are neither XML nor JSON. @throws {AppError} SPEC_DOCUMENT_INVALID - more than 8 MiB */
+export function assertDocumentSize(document: SpecDocument): void {
   const bytes = Buffer.byteLength(document.text);
   if (bytes > maxDocumentBytes) throw invalid(document, `${bytes} bytes, ${maxDocumentBytes} are the limit`);
 }
@@ -78,7 +79,7 @@ function localName(name: string): string {
  * @throws {AppError} SPEC_DOCUMENT_INVALID
  */
 export function parseXml(document: SpecDocument): SpecNode {
-  assertSize(document);
+  assertDocumentSize(document);
   const parser = sax.parser(true, { position: false });
   const root = new OpenElement('');
   const open: OpenElement[] = [root];
@@ -118,7 +119,7 @@ export function parseXml(document: SpecDocument): SpecNode {
 
 /** A JSON document. @throws {AppError} SPEC_DOCUMENT_INVALID */
 export function parseJson(document: SpecDocument): SpecNode {
-  assertSize(document);
+  assertDocumentSize(document);
   let value: SpecValue;
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON has no other values

@@ -118,6 +118,8 @@ export function matrixFiles(guest: MatrixGuest): readonly GuestFile[] {
     // Under emulation on a busy machine udev may need minutes; the default of 90 s ends in emergency mode.
     { path: 'etc/systemd/system.conf.d/patience.conf', text: '[Manager]\nDefaultDeviceTimeoutSec=600s\n' },
     { path: 'etc/systemd/system/ascend-ready.service', text: readyUnit },
+    // Five consoles that nobody looks at; each costs emulated processor time.
+    { path: 'etc/systemd/system/getty-static.service', link: '/dev/null' },
     { path: 'usr/local/sbin/ascend-ready', text: readyScript, mode: 0o755 },
     ...networkFiles(guest),
     ...initramfsFiles(guest),

@@ -8,7 +8,7 @@ const sectorBytes = 512;
 
 /** What a partition holds, by the types of both kinds of tables (UEFI specification 2.10 §5, Linux' own type GUIDs). */
 const partitionTypes = {
-  efi: { gpt: 'C12A7328-F81F-11D2-BA4B-00C04B93EC93', mbr: 'ef' },
+  efi: { gpt: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B', mbr: 'ef' },
   linux: { gpt: '0FC63DAF-8483-4772-8E79-3D69D8477DE4', mbr: '83' },
   lvm: { gpt: 'E6D6D379-F507-44C2-A23C-238F2A3DF928', mbr: '8e' },
   luks: { gpt: 'CA7D7CCB-63ED-4C53-861C-1742536059CC', mbr: '83' },

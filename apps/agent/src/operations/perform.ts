@@ -2,11 +2,11 @@ import type { AgentBus } from '@ascend/bus';
 import type { LedgerEntry } from '@ascend/domain';
 import { toAppError } from '@ascend/errors';
 import type { StepCommand } from '@ascend/protocol';
-import type { Clock, Logger } from '@ascend/runtime';
-import type { StepOperation } from '@ascend/steps';
+import { childWork, type Clock, type Logger } from '@ascend/runtime';
+import type { StepContext, StepOperation } from '@ascend/steps';
 import { createTargetAccess, runOperation, type OperationJournal } from '@ascend/steps/runner';
 import type { BandwidthCaps } from '../bandwidth.ts';
-import { childWork } from '../childWork.ts';
+import type { Config } from '../config.ts';
 import type { Credentials } from '../credentials.ts';
 import type { OpResult } from '../ledger/events.ts';
 import type { OpLedger, ResourceFact } from '../ledger/ledger.ts';
@@ -27,6 +27,8 @@ export interface PerformDeps {
   readonly roots: Roots;
   readonly workspace: Workspace;
   readonly bandwidth: BandwidthCaps;
+  readonly appliance: NonNullable<StepContext['appliance']>;
+  readonly guestSources: Config['guestSources'];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -109,11 +111,13 @@ async function run(
     entry: facts,
     target,
     workDir,
+    appliance: deps.appliance,
     bandwidth: deps.bandwidth.all,
     streamBandwidth: stream.limiter,
     logger,
     clock,
     signal,
+    guestSources: deps.guestSources,
     handlers: await toolbox.handlers(),
     journal: journalOf(ledger, command),
     report: (progress) => bus.publishProgress({ v: 1, jobId, opId, ...progress }),

@@ -3,6 +3,7 @@ import type { Finding } from '@ascend/domain';
 import { isAppError, toAppError } from '@ascend/errors';
 import type { AgentRequest } from '@ascend/protocol';
 import type { Clock, Logger } from '@ascend/runtime';
+import type { StepContext } from '@ascend/steps';
 import { createTargetAccess } from '@ascend/steps/runner';
 import type { BandwidthCaps } from '../bandwidth.ts';
 import type { Credentials } from '../credentials.ts';
@@ -19,6 +20,7 @@ export interface RequestDeps {
   readonly roots: Roots;
   readonly workspace: Workspace;
   readonly bandwidth: Pick<BandwidthCaps, 'limitAgent' | 'limitJob'>;
+  readonly appliance: NonNullable<StepContext['appliance']>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -63,7 +65,7 @@ function isAboutTarget(thrown: unknown): boolean {
 
 /** What this agent answers on the request lane (D11); heavy code is loaded by the first question that needs it. */
 export function createRequestHandlers(deps: RequestDeps): RequestHandlers {
-  const { bandwidth, toolbox, roots, workspace, logger } = deps;
+  const { appliance, bandwidth, toolbox, roots, workspace, logger } = deps;
   return {
     analyze: async ({ knownFingerprint, backupId, rootPath, disks }, signal) => {
       const root = roots.check(rootPath);
@@ -75,6 +77,7 @@ export function createRequestHandlers(deps: RequestDeps): RequestHandlers {
             rootPath: root,
             disks,
             workDir,
+            appliance,
             logger,
             signal,
           }),

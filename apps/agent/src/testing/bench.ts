@@ -102,6 +102,7 @@ export async function createBench(): Promise<Bench> {
     ASCEND_AGENT_DIR: dir,
     ASCEND_AGENT_REPOSITORIES: `vault=${dir}/vault`,
     ASCEND_AGENT_BANDWIDTH: '64M',
+    ASCEND_AGENT_PACKAGES: dir,
   };
   const started: Agent[] = [];
   const processes: RunningProcess[] = [];

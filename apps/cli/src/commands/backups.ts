@@ -6,6 +6,8 @@ import {
   backupSchema,
   backupSpecSchema,
   chainSchema,
+  toSnake,
+  vmSpecSchema,
 } from '@ascend/protocol';
 import type { Command } from 'commander';
 import { formatBytes, formatTable } from '../output/format.ts';
@@ -102,12 +104,25 @@ export function readJsonFile(file: string): unknown {
   }
 }
 
-async function spec(context: CommandContext, id: string, options: { set?: string }): Promise<void> {
+interface SpecOptions {
+  set?: string;
+  specVm?: string;
+}
+
+/** The file of `--set` in the form of the API, whatever format it has. */
+async function readSpec(context: CommandContext, file: string, vm: string | undefined): Promise<unknown> {
+  // Loaded only here: the other commands need no readers.
+  const { readSpecOption } = await import('../local/specOption.ts');
+  const read = await readSpecOption({ file, vm, note: (text) => context.output.note(text) });
+  return toSnake(vmSpecSchema, read);
+}
+
+async function spec(context: CommandContext, id: string, options: SpecOptions): Promise<void> {
   const path = `/backups/${encodeURIComponent(id)}/spec`;
   const answer =
     options.set === undefined
       ? await context.api.get(path)
-      : await context.api.put(path, readJsonFile(options.set));
+      : await context.api.put(path, await readSpec(context, options.set, options.specVm));
   const found = readAnswer(backupSpecSchema, answer);
   context.output.result(found, JSON.stringify(found.spec, null, 2));
 }
@@ -141,7 +156,8 @@ export function addBackups(
     .action((vm: string | undefined, options: ChainOptions) => run((context) => chain(context, vm, options)));
   backups
     .command('spec <backup>')
-    .description('show the VM specification of a restore point, or set it from a JSON file')
-    .option('--set <file>', 'JSON file in the form that this command prints')
-    .action((id: string, options: { set?: string }) => run((context) => spec(context, id, options)));
+    .description('show the VM specification of a restore point, or set it from a file')
+    .option('--set <file>', 'in the form that this command prints, or in any other known format')
+    .option('--spec-vm <name>', 'which VM, where the file describes several')
+    .action((id: string, options: SpecOptions) => run((context) => spec(context, id, options)));
 }

@@ -5,7 +5,8 @@ import { collect, parsePairs, readAnswer, type CommandContext } from './context.
 function describeChange(change: CatalogChange): string {
   const head = `${change.contexts} VMs, ${change.backups} backups, ${change.disks} disks; ${change.removed} removed`;
   const skipped = change.skipped.map((one) => `  left out ${one.path}: ${one.reason} (${one.code})`);
-  return [head, ...skipped].join('\n');
+  const remarks = change.remarks.map((one) => `  ${one.path}: ${one.reason} (${one.code})`);
+  return [head, ...skipped, ...remarks].join('\n');
 }
 
 async function scan(context: CommandContext, repository: string, options: { agent?: string }): Promise<void> {
@@ -52,7 +53,9 @@ export function addCatalog(
   const catalog = program.command('catalog').description('fill the catalogue of restore points');
   catalog
     .command('scan <repository>')
-    .description('rebuild the catalogue from a repository folder alone; safe to repeat')
+    .description(
+      'rebuild the catalogue from a repository folder alone, VM descriptions beside the disks too; safe to repeat',
+    )
     .option('--agent <id>', 'which agent walks the folder')
     .action((repository: string, options: { agent?: string }) =>
       run((context) => scan(context, repository, options)),

@@ -9,17 +9,20 @@ import { formatPlan } from '../output/plan.ts';
 import { createLocalView, formatLocalJob } from '../output/localView.ts';
 import { readJsonFile } from './backups.ts';
 import type { CommandContext } from './context.ts';
+import { addKeyOption, addSourceOptions, readSources, type SourceOptions } from './guestOptions.ts';
 import { addLocalBootTest } from './localBootTest.ts';
 import { addLocalConvert } from './localConvert.ts';
 import { addLocalExport } from './localExport.ts';
 import { addLocalInspect } from './localInspect.ts';
 import { addPolicyOptions, policyOf, type PolicyOptions } from './restores.ts';
 
-interface LocalRestoreOptions extends PolicyOptions {
+interface LocalRestoreOptions extends PolicyOptions, SourceOptions {
+  key: string[];
   target: string;
   vm?: string;
   backup?: string;
   spec?: string;
+  specVm?: string;
   repositoryRoot?: string;
   workDir?: string;
   dryRun?: boolean;
@@ -37,6 +40,7 @@ async function restore(
   const target = parseTargetFile(options.target, readJsonFile(options.target));
   const policy = partialPolicySchema.parse(fromSnake(partialPolicySchema, policyOf(options)));
   const request = [sources.map((one) => resolve(one)), options.vm, options.backup, target, policy];
+  const guestSources = readSources(options);
   const workDir = options.workDir ?? defaultWorkDir(join(homedir(), '.local/state/ascend/restores'), request);
   const view = createLocalView({
     write: (text) => process.stderr.write(text),
@@ -47,10 +51,13 @@ async function restore(
     vm: options.vm,
     backup: options.backup,
     specFile: options.spec,
+    specVm: options.specVm,
     repositoryRoot: options.repositoryRoot,
     target,
     policy: Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined)),
+    keys: options.key,
     workDir: resolve(workDir),
+    guestSources,
     dryRun: options.dryRun === true,
     logger: createLogger({ name: 'ascend', level: options.verbose === true ? 'debug' : 'error' }),
     signal: context.signal,
@@ -94,21 +101,31 @@ export function addLocal(
   addLocalInspect(local, run);
   addLocalConvert(local, run);
   addLocalBootTest(local, run);
-  addPolicyOptions(
-    local
-      .command('restore <folder|file...>')
-      .description('restore from a repository folder, or from the image files of one moment, in this process')
-      .requiredOption(
-        '--target <file>',
-        'JSON file: {"platform": …, "connection": {…}, "secrets": {"name": "env:VAR"}}',
-      )
-      .option('--vm <name>', 'which VM of the folder')
-      .option('--backup <id|stamp|latest>', 'which restore point; default: the newest')
-      .option('--spec <file>', 'VM specification (JSON); default: the sidecar beside the backup')
-      .option('--repository-root <dir>', 'folder that backing files may lie in, when files are given')
-      .option('--work-dir <dir>', 'journal and scratch; the same folder continues an interrupted restore')
-      .option('--dry-run', 'show the plan and stop')
-      .option('--verbose', 'log to standard error'),
+  addKeyOption(
+    addSourceOptions(
+      addPolicyOptions(
+        local
+          .command('restore <folder|file...>')
+          .description(
+            'restore from a repository folder, or from the image files of one moment, in this process',
+          )
+          .requiredOption(
+            '--target <file>',
+            'JSON file: {"platform": …, "connection": {…}, "secrets": {"name": "env:VAR"}}',
+          )
+          .option('--vm <name>', 'which VM of the folder')
+          .option('--backup <id|stamp|latest>', 'which restore point; default: the newest')
+          .option(
+            '--spec <file>',
+            'description of the VM in any known format; default: the one beside the backup',
+          )
+          .option('--spec-vm <name>', 'which VM, where that file describes several')
+          .option('--repository-root <dir>', 'folder that backing files may lie in, when files are given')
+          .option('--work-dir <dir>', 'journal and scratch; the same folder continues an interrupted restore')
+          .option('--dry-run', 'show the plan and stop')
+          .option('--verbose', 'log to standard error'),
+      ),
+    ),
   ).action((sources: string[], options: LocalRestoreOptions) =>
     run((context) => restore(context, sources, options)),
   );

@@ -4,7 +4,7 @@ import { createLogger } from '@ascend/runtime';
 import type { Command } from 'commander';
 import type { ConvertOptions } from '../local/convertRequest.ts';
 import { collect, type CommandContext } from './context.ts';
-import { addGuestOptions } from './guestOptions.ts';
+import { addGuestOptions, addKeyOption, addSourceOptions } from './guestOptions.ts';
 import { withWorkDir } from './localExport.ts';
 
 type Run = (work: (context: CommandContext) => Promise<void>) => Promise<void>;
@@ -18,7 +18,7 @@ async function convert(
   const { readConvertRequest } = await import('../local/convertRequest.ts');
   const { planConversion, runConversion } = await import('../local/convertDisks.ts');
   const view = await import('../output/localConvert.ts');
-  const request = await readConvertRequest(disks, options);
+  const request = await readConvertRequest(disks, options, (text) => context.output.note(text));
   await withWorkDir(async (workDir) => {
     const { output, signal } = context;
     const work = {
@@ -47,12 +47,17 @@ read-only. --out gets one sealed overlay per disk (disk-0.qcow2 …, which name 
 was written is read back another way before it is sealed; on a failure nothing is left. --plan tells every edit with its reason and every
 obstacle, and writes nothing.
 
+A guest with volumes that this machine cannot mount (LVM of every kind, RAID, LUKS) is prepared through a libguestfs appliance, which is
+built in ~/.cache/ascend/appliance when it is first needed; the findings say who did it and why.
+
 Which hardware of the platform is prepared for follows from the firmware (given, of the specification, or as the disks are laid out) and
-from --disk-bus; its usual one is the default.
+from --disk-bus; its usual one is the default. A Linux guest laid out for the other firmware gets GRUB for this one on the overlay (BIOS to
+UEFI and back), where its disk has room and its menu is GRUB's; else the obstacle is told. Such a loader is not signed: leave Secure Boot off.
 
 Examples:
   ascend local convert inc3-disk0.qcow2 inc3-disk1.qcow2 --for PLATFORM --plan
   ascend local convert /backups/web1/disk-0/inc3.qcow2 --for PLATFORM --disk-bus nvme --out /srv/web1
+  ascend local convert luks.qcow2 --for PLATFORM --key 6a7e0001-3b52-4d0e-9a55-0a5c3e6d0105=root.key --out db1
   ascend local convert inc3.qcow2 --for PLATFORM --out web1 --mac 0=00:50:56:aa:bb:01 --re-ip 10.0.2.0/24=10.9.2.0/24 --first-boot fix-dns.sh`;
 
 /** Adds `ascend local convert`. */
@@ -65,29 +70,25 @@ export function addLocalConvert(local: Command, run: Run): void {
     .requiredOption('--for <platform>', 'where the guest shall run, see below')
     .option('--out <dir>', 'folder for the overlays; made when missing, else empty')
     .option('--plan', 'show what would be changed and what stands in the way, write nothing')
-    .option('--spec <file>', 'VM specification (JSON): firmware, MAC addresses, network interfaces')
+    .option('--spec <file>', 'description of the VM in any known format: firmware, MAC addresses, interfaces')
+    .option('--spec-vm <name>', 'which VM, where the file describes several')
     .option(
       '--mac <nic=mac>',
       'MAC address of a NIC, where neither spec nor guest tells (repeatable)',
       collect,
       [],
     )
-    .option('--firmware <bios|uefi>', 'default: of the specification, else as the disks are laid out')
+    .option(
+      '--firmware <bios|uefi>',
+      'of the new VM; default: of the specification, else as the disks are laid out, where the platform has that',
+    )
     .option('--disk-bus <bus>', "bus of the boot disk in the platform's words, e.g. nvme, ide, lsilogic")
     .option(
       '--repository-root <dir>',
       'folder that all files of the chains must lie in; default: the folder of each disk',
     )
-    .option(
-      '--virtio-win <path>',
-      'drivers for Windows guests: a folder of packages or an ISO image, laid out like virtio-win',
-    )
-    .option(
-      '--accept-dirty',
-      'edit a Windows volume that was in use when it was backed up; what its own log still holds is dropped',
-    )
     .option('--verbose', 'log to standard error');
-  addGuestOptions(command)
+  addKeyOption(addGuestOptions(addSourceOptions(command)))
     .addHelpText('after', convertHelp)
     .action((disks: string[], options: ConvertOptions) => run((context) => convert(context, disks, options)));
 }

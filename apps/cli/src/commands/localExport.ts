@@ -136,7 +136,7 @@ async function exportChains(
 ): Promise<void> {
   // Loaded only here: the other commands need no disk code.
   const { readExportRequest } = await import('../local/exportRequest.ts');
-  const request = await readExportRequest(chains, options);
+  const request = await readExportRequest(chains, options, (text) => context.output.note(text));
   await withWorkDir(async (workDir) => {
     if (request.delta !== null) {
       await exportDelta(context, request, workDir);
@@ -195,7 +195,8 @@ export function addLocalExport(local: Command, run: Run): void {
     .description('write points in time as disk files; a chain is named by its top file')
     .requiredOption('--format <format>', 'what to write, see below')
     .requiredOption('--out <path>', 'file for one chain, folder for several')
-    .option('--spec <file>', 'VM specification (JSON) for ova')
+    .option('--spec <file>', 'description of the VM for ova, in any known format')
+    .option('--spec-vm <name>', 'which VM, where the file describes several')
     .option('--engine <engine>', 'auto, own, nbd, direct or qemu-img', 'auto')
     .option('--bandwidth <size>', 'cap per disk in bytes per second, e.g. 50M')
     .option('--at-once <number>', 'disks that are copied at the same time; default: one per core')

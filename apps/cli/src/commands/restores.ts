@@ -75,7 +75,7 @@ export function addPolicyOptions(command: Command): Command {
 
 /** The policy in API form (snake_case), only what was given. @throws {AppError} INPUT_INVALID */
 export function policyOf(options: PolicyOptions): Record<string, unknown> {
-  const { addressRules, firstBootScript } = readGuestChanges(options);
+  const { addressRules, firstBootScript, acceptDirty, executor } = readGuestChanges(options);
   const policy: Record<string, unknown> = {
     vm_name: options.name,
     prepare_guest: options.prepare === false ? false : undefined,
@@ -104,6 +104,8 @@ export function policyOf(options: PolicyOptions): Record<string, unknown> {
       options.bandwidth === undefined ? undefined : parseSize('bandwidth', options.bandwidth),
     address_rules: addressRules.length === 0 ? undefined : addressRules,
     first_boot_script: firstBootScript ?? undefined,
+    executor: options.executor === undefined ? undefined : executor,
+    accept_dirty: acceptDirty ? true : undefined,
   };
   return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }

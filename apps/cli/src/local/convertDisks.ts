@@ -12,21 +12,23 @@ import type {
 } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
 import {
-  openDriverSource,
+  applianceChoice,
+  openGuestSources,
   planEdits,
   probeGuest,
-  readDriverFolder,
+  type ApplianceChoice,
   type GuestEdit,
-  type WindowsSources,
+  type GuestSources,
 } from '@ascend/guest';
 import { identifyNics } from '@ascend/planner';
 import type { Logger } from '@ascend/runtime';
 import { assertNotBlocked, writeOverlays, type OverlayDisk } from '@ascend/steps';
 import type { GuestChanges } from '../commands/guestOptions.ts';
 import { loadGuestHardware } from '../registry.ts';
+import { localAppliance } from './appliance.ts';
 import { writeConversion, type Conversion } from './conversionFile.ts';
 import { openGuestDisks, type GuestDisks } from './guestDisks.ts';
-import { chooseVariant, firmwareFor } from './hardware.ts';
+import { chooseFirmware, chooseVariant, firmwareFor } from './hardware.ts';
 
 /** What `local convert` is asked, checked. */
 export interface ConvertRequest extends GuestChanges {
@@ -37,14 +39,14 @@ export interface ConvertRequest extends GuestChanges {
   readonly spec: VmSpec | null;
   /** NIC index → MAC. */
   readonly macs: Readonly<Record<string, string>>;
-  /** null = as specified or as the disks are laid out. */
+  /** Of the new VM; null = as specified or as the disks are laid out, where the platform has that. */
   readonly firmware: Firmware | null;
   /** Bus of the boot disk in the platform's words; null = its usual one. */
   readonly diskBus: string | null;
-  /** Folder or ISO image with drivers for Windows; null = none. */
-  readonly windowsDrivers: string | null;
-  /** Edit a Windows volume that was in use when it was backed up. */
-  readonly acceptDirty: boolean;
+  /** What this machine has for guests. */
+  readonly sources: GuestSources;
+  /** Files with keys of encrypted volumes, as given: `FILE`, `UUID=FILE`. */
+  readonly keys: readonly string[];
 }
 
 /** What every call needs. */
@@ -60,6 +62,7 @@ export interface ConvertContext {
 export interface ConversionPlan {
   readonly request: ConvertRequest;
   readonly source: GuestDisks;
+  readonly appliance: ApplianceChoice;
   readonly guest: GuestFacts;
   readonly firmware: Firmware;
   readonly variant: GuestNeedsVariant;
@@ -73,22 +76,6 @@ export function systemOf(guest: GuestFacts): string {
   return [guest.distribution ?? guest.family, guest.version, guest.arch]
     .filter((part) => part !== null)
     .join(' ');
-}
-
-/** What is there for a Windows guest. An unpacked image stays in the scratch folder: its files are read when they are staged. */
-async function windowsSources(
-  request: ConvertRequest,
-  guest: GuestFacts,
-  context: ConvertContext,
-): Promise<WindowsSources | null> {
-  if (guest.windows === undefined) return null;
-  const { windowsDrivers: path, acceptDirty: acceptDirtyFileSystem } = request;
-  if (path === null) return { drivers: null, agentPackage: null, acceptDirtyFileSystem };
-  const arch = guest.windows.arch ?? 'amd64';
-  const source = await openDriverSource({ path, arch, ...context });
-  const drivers = await readDriverFolder(source.folder);
-  for (const remark of drivers.remarks) context.logger.warn('driver package left out', { remark });
-  return { drivers, agentPackage: null, acceptDirtyFileSystem };
 }
 
 function nicsOf(request: ConvertRequest, guest: GuestFacts, { needs }: GuestNeedsVariant) {
@@ -122,23 +109,33 @@ export async function planConversion(
   const hardware = await loadGuestHardware(platform);
   context.report('probe guest');
   const images = source.chains.map((chain, diskIndex) => ({ diskIndex, image: { chain, overlays: [] } }));
-  const guest = await probeGuest({ images, ...context });
-  const firmware = firmwareFor(request.firmware, spec?.firmware ?? null, guest.firmware);
+  const appliance = await applianceChoice(await localAppliance(context.workDir, request.keys));
+  const { addressRules, firstBootScript, executor } = request;
+  const guest = await probeGuest({ images, ...context, executor, appliance });
+  const known = firmwareFor(spec?.firmware ?? null, guest.firmware);
+  const { firmware, wanted } = chooseFirmware(hardware, { ordered: request.firmware, known, diskBus });
   const variant = chooseVariant(hardware, { platform, firmware, diskBus });
   const { nics, findings } = nicsOf(request, guest, variant);
-  const { addressRules, firstBootScript } = request;
-  const windows = await windowsSources(request, guest, context);
+  const { sources, acceptDirty } = request;
+  // What was unpacked stays in the scratch folder: its files are read when they are staged.
+  const opened = await openGuestSources({ sources, guest, needs: variant.needs, ...context });
+  for (const remark of opened.drivers?.remarks ?? [])
+    context.logger.warn('driver package left out', { remark });
   const planned = planEdits({
     guest,
     needs: variant.needs,
     nics,
+    firmware: wanted,
     addressRules,
     firstBootScript,
-    ...(windows === null ? {} : { windows }),
+    executor,
+    packages: opened.packages,
+    windows: { drivers: opened.drivers, acceptDirtyFileSystem: acceptDirty },
   });
   return {
     request,
     source,
+    appliance,
     guest,
     firmware,
     variant,
@@ -227,6 +224,8 @@ export async function runConversion(
       guest: plan.guest,
       edits: plan.edits,
       needs: plan.variant.needs,
+      executor: plan.request.executor,
+      appliance: plan.appliance,
       ...context,
       onVerified: ({ chain, partial }) => recordBacking({ image: { chain, overlays: [] }, path: partial }),
     });

@@ -1,25 +1,30 @@
 import { resolve } from 'node:path';
 import { AppError } from '@ascend/errors';
 import { partialPolicySchema } from '@ascend/protocol';
-import { readVmSpecFile } from '@ascend/steps';
 import { parsePairs } from '../commands/context.ts';
-import { readGuestChanges, type GuestOptions } from '../commands/guestOptions.ts';
+import {
+  readGuestChanges,
+  readSources,
+  type GuestOptions,
+  type SourceOptions,
+} from '../commands/guestOptions.ts';
 import { platformOf } from '../registry.ts';
 import type { ConvertRequest } from './convertDisks.ts';
 import { firmwareOption } from './hardware.ts';
+import { readSpecOption } from './specOption.ts';
 
 /** Options of `local convert` as the command line gives them. */
-export interface ConvertOptions extends GuestOptions {
+export interface ConvertOptions extends GuestOptions, SourceOptions {
   readonly for: string;
   readonly out?: string;
   readonly plan?: boolean;
   readonly spec?: string;
+  readonly specVm?: string;
   readonly mac: string[];
   readonly firmware?: string;
   readonly diskBus?: string;
   readonly repositoryRoot?: string;
-  readonly virtioWin?: string;
-  readonly acceptDirty?: boolean;
+  readonly key: string[];
   readonly verbose?: boolean;
 }
 
@@ -40,6 +45,7 @@ export function readMacs(pairs: readonly string[]): Readonly<Record<string, stri
 export async function readConvertRequest(
   disks: readonly string[],
   options: ConvertOptions,
+  note: (text: string) => void,
 ): Promise<ConvertRequest> {
   if (options.plan !== true && options.out === undefined)
     throw new AppError({
@@ -50,12 +56,15 @@ export async function readConvertRequest(
     disks,
     platform: platformOf('for', options.for),
     repositoryRoot: options.repositoryRoot === undefined ? null : resolve(options.repositoryRoot),
-    spec: options.spec === undefined ? null : await readVmSpecFile(options.spec),
+    spec:
+      options.spec === undefined
+        ? null
+        : await readSpecOption({ file: options.spec, vm: options.specVm, note }),
     macs: readMacs(options.mac),
     firmware: firmwareOption(options.firmware),
     diskBus: options.diskBus ?? null,
-    windowsDrivers: options.virtioWin === undefined ? null : resolve(options.virtioWin),
-    acceptDirty: options.acceptDirty === true,
+    sources: readSources(options),
+    keys: options.key,
     ...readGuestChanges(options),
   };
 }

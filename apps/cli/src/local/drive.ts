@@ -11,8 +11,9 @@ import {
   type JobEvent,
 } from '@ascend/engine';
 import { serializeError } from '@ascend/errors';
-import { newId, systemClock, type Logger } from '@ascend/runtime';
+import { childWork, newId, systemClock, type Logger } from '@ascend/runtime';
 import { handlers, runOperation, suspension, type OperationResult, type TargetAccess } from '@ascend/steps';
+import type { ApplianceSetup, GuestSources } from '@ascend/guest';
 import type { JobFile } from './jobFile.ts';
 
 /** What a local run needs beside the job. */
@@ -21,6 +22,10 @@ export interface DriveParams {
   readonly target: TargetAccess;
   /** Private folder of this restore; overlays and scratch lie below it. */
   readonly workDir: string;
+  /** Absent: no appliance is used. */
+  readonly appliance?: ApplianceSetup;
+  /** What this machine has for guests. */
+  readonly guestSources: GuestSources;
   readonly logger: Logger;
   /** Ctrl-C: operations are suspended, a later run with the same folder goes on. */
   readonly signal: AbortSignal;
@@ -126,10 +131,13 @@ async function perform(driver: Driver, params: DriveParams, effect: DispatchEffe
     },
     target: params.target,
     workDir,
+    guestSources: params.guestSources,
     logger: params.logger,
     clock: systemClock,
     signal: cancel.signal,
     report: params.onProgress,
+    workDone: () => childWork(process.pid),
+    ...(params.appliance === undefined ? {} : { appliance: params.appliance }),
   });
   params.signal.removeEventListener('abort', suspend);
   driver.cancels.delete(effect.opId);

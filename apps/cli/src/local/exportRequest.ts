@@ -12,15 +12,16 @@ import {
 } from '@ascend/disk';
 import type { SourceFormat, VmSpec } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
-import { readVmSpecFile } from '@ascend/steps';
 import { parseSize } from '../commands/context.ts';
 import { exportNames } from './exportNames.ts';
+import { readSpecOption } from './specOption.ts';
 
 /** Options of `local export` as the command line gives them. */
 export interface ExportOptions {
   readonly format: string;
   readonly out: string;
   readonly spec?: string;
+  readonly specVm?: string;
   readonly engine: string;
   readonly bandwidth?: string;
   readonly resume?: boolean;
@@ -89,14 +90,14 @@ function readDelta(chains: readonly string[], options: ExportOptions): ExportReq
 }
 
 /** What the format ova needs beside the disks; null for every other format. */
-async function readSpec(options: ExportOptions): Promise<VmSpec | null> {
+async function readSpec(options: ExportOptions, note: (text: string) => void): Promise<VmSpec | null> {
   if (options.format !== 'ova') {
     if (options.spec !== undefined)
       throw invalid('read --spec: only the format ova takes a VM specification');
     return null;
   }
   if (options.spec === undefined) throw invalid('read --spec: the format ova needs a VM specification');
-  return await readVmSpecFile(options.spec);
+  return await readSpecOption({ file: options.spec, vm: options.specVm, note });
 }
 
 function readNumber(option: string, text: string | undefined, least: number, most: number): number | null {
@@ -138,8 +139,9 @@ async function archivePlaces(out: string, chains: readonly string[]): Promise<Pl
 export async function readExportRequest(
   chains: readonly string[],
   options: ExportOptions,
+  note: (text: string) => void,
 ): Promise<ExportRequest> {
-  const spec = await readSpec(options);
+  const spec = await readSpec(options, note);
   const format = spec === null ? fileFormatOf(options.format) : 'vmdk-stream';
   const delta = readDelta(chains, options);
   const out = resolve(options.out);

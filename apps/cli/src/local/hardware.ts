@@ -15,6 +15,31 @@ export function firmwareFor(...told: readonly (Firmware | 'unknown' | null)[]): 
   return told.find((one) => one === 'bios' || one === 'uefi') ?? 'bios';
 }
 
+/** The firmware of the new VM, and whether the guest must be made to boot by it. */
+export interface FirmwareChoice {
+  readonly firmware: Firmware;
+  /** Ordered, or the only one the platform has: null = as the disks are laid out. */
+  readonly wanted: Firmware | null;
+}
+
+/** As ordered; else as specified or laid out, where the platform has hardware for that, else the other one. */
+export function chooseFirmware(
+  hardware: GuestHardware,
+  told: {
+    readonly ordered: Firmware | null;
+    readonly known: Firmware;
+    readonly diskBus: string | null;
+  },
+): FirmwareChoice {
+  const { ordered, known, diskBus } = told;
+  if (ordered !== null) return { firmware: ordered, wanted: ordered };
+  const other: Firmware = known === 'bios' ? 'uefi' : 'bios';
+  const boots = (firmware: Firmware): boolean => chooseNeeds(hardware.needs, { firmware, diskBus }) !== null;
+  return boots(known) || !boots(other)
+    ? { firmware: known, wanted: null }
+    : { firmware: other, wanted: other };
+}
+
 function describeVariants(hardware: GuestHardware): readonly string[] {
   return hardware.needs.map(
     ({ id, diskBuses, needs }) =>

@@ -15,20 +15,22 @@ import { isBlocked } from '@ascend/domain';
 import { probeImage } from '@ascend/disk';
 import { createJob } from '@ascend/engine';
 import { AppError } from '@ascend/errors';
-import { probeHost, workingAcceleration } from '@ascend/guest';
+import {
+  describeSources,
+  probeHost,
+  workingAcceleration,
+  type ApplianceSetup,
+  type GuestSources,
+} from '@ascend/guest';
 import { planRestore } from '@ascend/planner';
 import { newId, systemClock, type Logger } from '@ascend/runtime';
-import {
-  analyzeRestorePoint,
-  createTargetAccess,
-  readVmSpecFile,
-  scanCatalogue,
-  type TargetAccess,
-} from '@ascend/steps';
-import { connectors, loadPlatformData } from '../registry.ts';
+import { analyzeRestorePoint, createTargetAccess, scanCatalogue, type TargetAccess } from '@ascend/steps';
+import { connectors, loadPlatformData, loadSpecReaders } from '../registry.ts';
+import { localAppliance } from './appliance.ts';
 import { chooseBackup, pointOfFiles } from './chooseBackup.ts';
 import { driveJob, localAgentId } from './drive.ts';
 import { openJobFile } from './jobFile.ts';
+import { readSpecOption } from './specOption.ts';
 import { targetSecret, type TargetFile } from './targetFile.ts';
 
 /** What `ascend local restore` is asked. */
@@ -38,11 +40,17 @@ export interface LocalRestoreParams {
   readonly vm: string | undefined;
   readonly backup: string | undefined;
   readonly specFile: string | undefined;
+  /** Which VM of `specFile`. */
+  readonly specVm: string | undefined;
   /** Root that backing files may lie in, when `sources` are files; default: the folder of the first. */
   readonly repositoryRoot: string | undefined;
   readonly target: TargetFile;
   readonly policy: Partial<RestorePolicy>;
+  /** Files with keys of encrypted volumes, as given: `FILE`, `UUID=FILE`. */
+  readonly keys: readonly string[];
   readonly workDir: string;
+  /** What this machine has for guests. */
+  readonly guestSources: GuestSources;
   readonly dryRun: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -70,13 +78,19 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
+async function specOf(params: LocalRestoreParams): Promise<VmSpec | null> {
+  const { specFile, specVm: vm, note } = params;
+  return specFile === undefined ? null : await readSpecOption({ file: specFile, vm, note });
+}
+
 async function sourceOfFolder(params: LocalRestoreParams, rootPath: string): Promise<Source> {
   params.note(`reading ${rootPath} …`);
-  const scan = await scanCatalogue({ rootPath, signal: params.signal });
+  const scan = await scanCatalogue({ rootPath, readers: await loadSpecReaders(), signal: params.signal });
   const { point, context } = chooseBackup(scan, { vm: params.vm, backup: params.backup });
   for (const { relPath, reason } of scan.skipped) params.note(`left out ${relPath}: ${reason}`);
-  if (params.specFile !== undefined) {
-    return { rootPath, point, spec: await readVmSpecFile(params.specFile) };
+  if (params.specFile !== undefined) return { rootPath, point, spec: await specOf(params) };
+  for (const { relPath, reason } of scan.remarks ?? []) {
+    if (context.sidecars.includes(relPath)) params.note(`${relPath}: ${reason}`);
   }
   const broken = scan.skipped.find(
     ({ relPath, code }) => code === 'CATALOG_SPEC_INVALID' && context.sidecars.includes(relPath),
@@ -110,7 +124,7 @@ async function sourceOfFiles(params: LocalRestoreParams): Promise<Source> {
       };
     }),
   );
-  const spec = params.specFile === undefined ? null : await readVmSpecFile(params.specFile);
+  const spec = await specOf(params);
   return { rootPath, point: pointOfFiles(params.vm ?? spec?.name, images), spec };
 }
 
@@ -121,17 +135,24 @@ async function localAgent(params: LocalRestoreParams, rootPath: string): Promise
     version: 'local',
     online: true,
     lastSeenAt: new Date(systemClock.now()).toISOString(),
-    capabilities: await probeHost({
-      scratchDir: params.workDir,
-      acceleration: await workingAcceleration({ workDir: params.workDir }),
-      signal: params.signal,
-    }),
+    capabilities: {
+      ...(await probeHost({
+        scratchDir: params.workDir,
+        acceleration: await workingAcceleration({ workDir: params.workDir }),
+        signal: params.signal,
+      })),
+      guestSources: await describeSources({ ...params, sources: params.guestSources }),
+    },
     repositories: { local: rootPath },
     targets: [params.target.targetId],
   };
 }
 
-async function makePlan(params: LocalRestoreParams, target: TargetAccess): Promise<RestorePlan> {
+async function makePlan(
+  params: LocalRestoreParams,
+  target: TargetAccess,
+  appliance: ApplianceSetup,
+): Promise<RestorePlan> {
   const [first] = params.sources;
   if (first === undefined)
     throw new AppError({ code: 'INPUT_INVALID', message: 'local restore: no folder or file given' });
@@ -143,6 +164,8 @@ async function makePlan(params: LocalRestoreParams, target: TargetAccess): Promi
     rootPath: source.rootPath,
     disks: source.point.disks,
     workDir: join(params.workDir, 'analysis'),
+    appliance,
+    executor: params.policy.executor ?? 'auto',
     logger: params.logger,
     clock: systemClock,
     signal: params.signal,
@@ -193,21 +216,22 @@ export async function localRestore(params: LocalRestoreParams): Promise<RestoreJ
       workDir: params.workDir,
     },
   });
+  const appliance = await localAppliance(params.workDir, params.keys);
   const jobFile = openJobFile(join(params.workDir, 'job.sqlite'));
   try {
     const earlier = jobFile.load();
     if (earlier !== null && earlier.state !== 'completed') {
       params.note(`continuing restore ${earlier.jobId} (it was ${earlier.state})`);
       params.onPlan(earlier.plan);
-      return await driveJob(earlier, { ...params, target, jobFile, retryFailed: true });
+      return await driveJob(earlier, { ...params, appliance, target, jobFile, retryFailed: true });
     }
-    const plan = await makePlan(params, target);
+    const plan = await makePlan(params, target, appliance);
     params.onPlan(plan);
     if (params.dryRun) return null;
     if (isBlocked(plan.findings)) return refuse(plan);
     const job = createJob(plan, newId());
     jobFile.save(job, []);
-    return await driveJob(job, { ...params, target, jobFile, retryFailed: false });
+    return await driveJob(job, { ...params, appliance, target, jobFile, retryFailed: false });
   } finally {
     jobFile.close();
   }

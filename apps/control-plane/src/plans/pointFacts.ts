@@ -1,5 +1,6 @@
 import {
   factsVersion,
+  lockedVolumes,
   type AgentView,
   type RestorePoint,
   type RestorePointDisk,
@@ -39,6 +40,12 @@ function hasRepository(agents: readonly AgentView[], repositoryId: string): bool
   return agents.some((agent) => agent.online && Object.hasOwn(agent.repositories, repositoryId));
 }
 
+/** An appliance or a key may have come since: the same backup shows more now. */
+function isComplete({ version, guest }: RestorePointFacts): boolean {
+  const locked = guest.root === null && lockedVolumes(guest).length > 0;
+  return version === factsVersion && guest.applianceProblem === undefined && !locked;
+}
+
 function unanswered(point: RestorePoint): never {
   const message = `analyse ${point.backupId}: the agent says "as known", but nothing is known`;
   throw new AppError({ code: 'INTERNAL_BUG', message });
@@ -46,7 +53,7 @@ function unanswered(point: RestorePoint): never {
 
 /**
  * An agent beside the repository compares the fingerprint each time, which reads a few headers; only a changed or unknown
- * point, or one that an older version looked at, is analysed in full. With no such agent online the stored facts must do: the planner then says what is missing.
+ * point, one that an older version looked at, or one that could not be looked into for want of a key or an appliance, is analysed in full. With no such agent online the stored facts must do: the planner then says what is missing.
  */
 async function readOrAnalyze(
   deps: PointFactsDeps,
@@ -61,7 +68,7 @@ async function readOrAnalyze(
   if (stored !== null && !hasRepository(agents, repositoryId)) return stored;
   const agent = pickAgent(agents, { repositoryId });
   const request = {
-    knownFingerprint: stored?.version === factsVersion ? stored.fingerprint : null,
+    knownFingerprint: stored !== null && isComplete(stored) ? stored.fingerprint : null,
     backupId,
     rootPath: agent.repositories[repositoryId] ?? '',
     disks: disks.map(({ diskIndex, path, format }) => ({ diskIndex, path, format })),

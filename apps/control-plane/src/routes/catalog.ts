@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import type { AgentView, ScannedImage } from '@ascend/domain';
+import type { AgentView, ScannedImage, ScannedRepository } from '@ascend/domain';
 import { AppError, isAppError } from '@ascend/errors';
 import {
   catalogAddAnswerSchema,
@@ -35,9 +35,16 @@ export interface CatalogDeps {
 
 const tags = ['catalog'];
 
-function presentChange(change: CatalogueChange, skipped: CatalogChange['skipped'] = []): CatalogChange {
+function presentChange(
+  change: CatalogueChange,
+  told: Pick<CatalogChange, 'skipped' | 'remarks'> = { skipped: [], remarks: [] },
+): CatalogChange {
   const { contexts, backups, disks, removed } = change;
-  return { contexts, backups, disks, removed, skipped };
+  return { contexts, backups, disks, removed, ...told };
+}
+
+function presentFile({ relPath, code, reason }: ScannedRepository['skipped'][number]) {
+  return { path: relPath, code, reason };
 }
 
 function addScan(api: Api, deps: CatalogDeps): void {
@@ -54,9 +61,10 @@ function addScan(api: Api, deps: CatalogDeps): void {
     const { agent, rootPath } = repositoryAgent(await deps.agents(), repositoryId, wanted);
     const scan = await deps.ask(agent, 'scan', { rootPath }, longDeadlineMs);
     const change = await upsertScanned(deps.db, { scan, repositoryId });
-    const skipped = scan.skipped.map(({ relPath, code, reason }) => ({ path: relPath, code, reason }));
+    // Agents of an earlier version make no remarks.
+    const remarks = (scan.remarks ?? []).map(presentFile);
     c.set('auditSubject', `repository ${repositoryId}`);
-    return c.json(presentChange(change, skipped), 200);
+    return c.json(presentChange(change, { skipped: scan.skipped.map(presentFile), remarks }), 200);
   });
 }
 

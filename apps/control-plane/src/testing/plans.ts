@@ -178,6 +178,8 @@ const policy: RestorePolicy = {
   bandwidthBytesPerSecond: null,
   addressRules: [],
   firstBootScript: null,
+  acceptDirty: false,
+  executor: 'auto',
 };
 
 function step(kind: StepKind, dependsOn: readonly string[], part: Partial<PlanStep> = {}): PlanStep {

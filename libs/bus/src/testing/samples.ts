@@ -29,6 +29,8 @@ export const samplePlan: RestorePlan = {
     bandwidthBytesPerSecond: null,
     addressRules: [],
     firstBootScript: null,
+    acceptDirty: false,
+    executor: 'auto',
   },
   source: {
     repositoryId: 'repo-1',

@@ -45,7 +45,8 @@ function remarksOf(spec: VmSpec, diskBytes: readonly number[]): string[] {
   const ordered = spec.disks.toSorted((a, b) => a.diskIndex - b.diskIndex);
   const resized = ordered.flatMap(({ sizeBytes }, index) => {
     const actual = diskBytes[index];
-    return actual === undefined || actual === sizeBytes
+    // 0: the specification does not tell, as many formats do not.
+    return actual === undefined || actual === sizeBytes || sizeBytes === 0
       ? []
       : [
           `disk ${index + 1} is described with ${actual} bytes as its chain has, not ${sizeBytes} as the specification`,

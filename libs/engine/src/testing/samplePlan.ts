@@ -90,6 +90,8 @@ export function samplePlan(
       bandwidthBytesPerSecond: null,
       addressRules: [],
       firstBootScript: null,
+      acceptDirty: false,
+      executor: 'auto',
     },
     source: {
       repositoryId: 'repo-1',

@@ -86,13 +86,13 @@ export const catalogCodes = {
   CATALOG_SPEC_INVALID: {
     category: 'invalid',
     meaning:
-      'A VM specification file cannot be read, is larger than 1 MiB, or does not have the expected form.',
+      'A VM specification file cannot be read, is larger than 1 MiB (8 MiB in a foreign format), or does not have the expected form.',
     hint: 'Correct the field that the message names and scan again; until then the VM is known without it.',
   },
   CATALOG_SPEC_AMBIGUOUS: {
     category: 'conflict',
     meaning: 'A VM specification file lies beside several VMs or beside another specification.',
-    hint: 'Name it after the VM it describes, as in `web.vmspec.json` for the VM web, and scan again.',
+    hint: 'Name it after the VM it describes, as in `web.vmspec.json` or `web.ovf` for the VM web, and scan again.',
   },
   CATALOG_SCAN_LIMIT: {
     category: 'exhausted',

@@ -80,7 +80,22 @@ export const guestCodes = {
   GUEST_FIRMWARE_UNSUPPORTED: {
     category: 'unsupported',
     meaning: 'The disks are laid out for a firmware that the target hardware does not have.',
-    hint: 'Choose a VM generation, instance family or target with the firmware of the source VM.',
+    hint: 'Choose a VM generation, instance family or target with the firmware of the source VM, or make the room the finding names.',
+  },
+  GUEST_FIRMWARE_CONVERTED: {
+    category: 'unsupported',
+    meaning: 'The disks are laid out for another firmware than the new VM has.',
+    hint: 'Nothing to do: GRUB for the other firmware is put on the overlay. It is not signed: leave Secure Boot off.',
+  },
+  GUEST_ESP_SMALL: {
+    category: 'unsupported',
+    meaning: 'There is no room for an EFI system partition with FAT32; one with FAT12 or FAT16 is made.',
+    hint: 'Rehearse the boot. Where the firmware does not read it, enlarge the boot disk in the source VM.',
+  },
+  GUEST_BOOT_LOADER_UNAVAILABLE: {
+    category: 'missing',
+    meaning: 'The machine that prepares the guest has no GRUB for the firmware of the new VM.',
+    hint: 'Install the Debian packages grub-pc-bin (BIOS) and grub-efi-amd64-bin (UEFI) there.',
   },
   GUEST_KERNEL_ARGUMENTS_UNFIT: {
     category: 'unsupported',
@@ -148,6 +163,17 @@ export const guestCodes = {
     meaning: 'This machine cannot mount or run a guest in its sandbox.',
     hint: 'Install qemu-system-common, fuse2fs, bubblewrap, e2fsprogs and busybox-static, and allow /dev/fuse; for the appliance libguestfs-tools and a kernel in /boot.',
   },
+  GUEST_EXECUTOR_CHOSEN: {
+    category: 'unsupported',
+    meaning: 'Tells who mounts and edits the guest (this machine or the appliance) and why.',
+    hint: 'Nothing to do. Another choice is a matter of the policy: executor auto, host or appliance.',
+  },
+  GUEST_KEY_UNUSABLE: {
+    category: 'invalid',
+    meaning:
+      'A key file for an encrypted volume cannot be used: not there, readable by others, or not one line.',
+    hint: 'Make it a file of one line that its owner alone may read (chmod 600).',
+  },
   GUEST_TOOL_STALLED: {
     category: 'timeout',
     meaning: "A program of the guest's own made no progress in the sandbox.",
@@ -176,7 +202,7 @@ export const guestCodes = {
   GUEST_ENCRYPTED: {
     category: 'unsupported',
     meaning: 'The volume with the operating system is encrypted and no key was given.',
-    hint: 'Give the recovery key, or suspend the encryption in the source VM and take a new backup.',
+    hint: 'LUKS: give the key (--key UUID=FILE, or UUID.key in the key folder of the agent). BitLocker: suspend the encryption in the source VM and take a new backup.',
   },
   GUEST_KEY_REJECTED: {
     category: 'invalid',
@@ -220,6 +246,17 @@ export const guestCodes = {
     category: 'unsupported',
     meaning: 'The agent of the target is not in the guest and no package of it is configured.',
     hint: 'Install the agent after the restore, or configure a folder with its package.',
+  },
+  GUEST_AGENT_PACKAGE_STAGED: {
+    category: 'unsupported',
+    meaning:
+      'The agent of the target is not in the guest; its package was put there for the first boot to install.',
+    hint: 'Read the log of the first boot in the guest when the agent does not come up.',
+  },
+  GUEST_AGENT_PACKAGE_INVALID: {
+    category: 'invalid',
+    meaning: "The configured folder of agents' packages cannot be read.",
+    hint: 'Name a folder with package files that this machine can read.',
   },
   GUEST_EFI_FALLBACK_ABSENT: {
     category: 'unsupported',

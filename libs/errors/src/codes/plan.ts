@@ -122,6 +122,12 @@ export const planCodes = {
     meaning: 'The VM had devices beside disks and network interfaces that the new one does not get.',
     hint: 'Attach devices of the target after the restore where the VM needs them, e.g. a GPU.',
   },
+  PLAN_FIRMWARE_CONVERTED: {
+    category: 'unsupported',
+    meaning:
+      'The target platform does not offer the firmware the guest boots with; the guest is converted to the other one.',
+    hint: 'Nothing to do: a boot loader is put on the overlay when the guest is prepared. Leave Secure Boot off.',
+  },
   PLAN_FIRMWARE_CONFLICT: {
     category: 'conflict',
     meaning: 'The VM specification names another firmware than the disks are made for.',

@@ -29,4 +29,9 @@ export const specCodes = {
       'The metadata of a VM has fields that this version does not know; they are kept in the report and have no effect.',
     hint: 'Look through them: what matters can be set on the new VM by hand.',
   },
+  SPEC_VM_AMBIGUOUS: {
+    category: 'conflict',
+    meaning: 'A document describes several VMs and none of them was asked for; the first is taken.',
+    hint: 'Name the VM that is meant with --spec-vm, or keep one document for each VM, named after it.',
+  },
 } as const satisfies CodeTable;

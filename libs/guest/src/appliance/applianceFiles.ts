@@ -43,8 +43,8 @@ function kindsTold(answer: Buffer | null): ReadonlyMap<string, GuestFileKind> {
 }
 
 /** The path as the appliance takes it; null: nothing can have it. */
-function absolute(path: string): string | null {
-  const name = `/${path.replace(/^\/+/, '')}`;
+function absolute(folder: string, path: string): string | null {
+  const name = `${folder}/${path.replace(/^\/+/, '')}`;
   return name.includes('\0') || Buffer.byteLength(name) > maxPathBytes ? null : name;
 }
 
@@ -62,9 +62,9 @@ interface FetchParams {
   readonly range?: readonly [number, number];
 }
 
-function createReader(process: ApplianceProcess, exchange: Exchange): Reader {
+function createReader(process: ApplianceProcess, exchange: Exchange, folder: string): Reader {
   const ask: Reader['ask'] = async (command, path, ...more) => {
-    const name = absolute(path);
+    const name = absolute(folder, path);
     return name === null ? null : answerOf(await process.tryAsk(command, [name, ...more]), name);
   };
   return {
@@ -148,10 +148,11 @@ async function* streamFile(reader: Reader, path: string): AsyncGenerator<Buffer>
 
 /**
  * The files of what is mounted in the appliance. Its commands resolve links with the guest's root as `/`, and file contents
- * pass through files whose names are ours, so no name or link of a guest means anything on this machine.
+ * pass through files whose names are ours, so no name or link of a guest means anything on this machine. `folder`: where the appliance
+ * has mounted them, `` for its `/`; below a folder links are told, not followed: use it inside of `unionFiles` alone.
  */
-export function applianceFiles(process: ApplianceProcess, exchange: Exchange): GuestFiles {
-  const reader = createReader(process, exchange);
+export function applianceFiles(process: ApplianceProcess, exchange: Exchange, folder = ''): GuestFiles {
+  const reader = createReader(process, exchange, folder);
   return {
     stat: (path) => statOf(reader, path),
     list: (path) => listFolder(reader, path),

@@ -5,6 +5,7 @@ import { busyboxPath, hostBusybox } from '../apply/guestSandbox.ts';
 import { readFile } from 'node:fs/promises';
 import type { ApplianceProcess } from './applianceProcess.ts';
 import type { Exchange } from './exchange.ts';
+import { finishRoot, type RootEnd } from './finishRoot.ts';
 import { numberOf, parseRecord } from './fishOutput.ts';
 
 const maxOutputBytes = 64 * 1024 * 1024;
@@ -152,25 +153,6 @@ async function runOne(parts: Parts, command: RunCommand): Promise<ProcessResult>
   };
 }
 
-/** What ends the editing of a root. */
-export interface RootEnd {
-  /** ext file systems that were mounted: they are checked. */
-  readonly extDevices: readonly string[];
-}
-
-async function finish(process: ApplianceProcess, { extDevices }: RootEnd): Promise<void> {
-  await process.ask('umount-all', []);
-  for (const device of extDevices) {
-    const { error } = await process.tryAsk('e2fsck', [device, 'correct:true'], { timeoutMs: 30 * 60_000 });
-    if (error !== null) {
-      const message = `check ${device}: ${lastLine(error).slice(0, 300)}`;
-      throw new AppError({ code: 'GUEST_FILE_SYSTEM_CORRUPT', message });
-    }
-  }
-  await process.ask('sync', []);
-  await process.ask('shutdown', []);
-}
-
 /**
  * The mounted guest for editing. Programs run with the guest's root as `/` by the appliance's kernel. Its processor time cannot
  * be told from the appliance's own, so `runTool` knows no stall, only `timeoutMs`; under emulation a tool takes 20 times as long
@@ -190,7 +172,7 @@ export function applianceRoot(parts: Parts, end: RootEnd): GuestRoot {
     run,
     runTool: ({ args, timeoutMs }) => run({ args, timeoutMs }),
     ...throughBusybox(run),
-    finish: () => finish(parts.process, end),
+    finish: () => finishRoot(parts.process, end),
     abandon: () => parts.process.kill(),
   };
 }

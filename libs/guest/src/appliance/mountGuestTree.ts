@@ -6,6 +6,7 @@ import type { ApplianceProcess } from './applianceProcess.ts';
 import { applianceRoot } from './applianceRoot.ts';
 import { isDeviceName, type BlockDevices } from './blockDevices.ts';
 import type { Exchange } from './exchange.ts';
+import { numberOf, parseRecord } from './fishOutput.ts';
 
 /** One file system and where it goes. */
 export interface ApplianceMount {
@@ -43,8 +44,24 @@ function checkMount(mount: ApplianceMount): void {
   if (!allowedOptions.test(mount.options ?? '')) throw refuse(mount, 'the options are not understood');
 }
 
+/** A link in the place of a mount point would lead the mount out of the guest's tree. */
+async function assertFolder(process: ApplianceProcess, mount: ApplianceMount): Promise<void> {
+  const parts = mount.mountPoint.split('/').filter(Boolean);
+  for (const count of parts.keys()) {
+    const folder = `/${parts.slice(0, count + 1).join('/')}`;
+    const { stdout, error } = await process.tryAsk('lstatns', [folder]);
+    const mode = error === null ? (numberOf(parseRecord(stdout.toString('latin1')), 'st_mode') ?? 0) : 0;
+    if (mode >> 12 === 0o04) continue;
+    throw new AppError({
+      code: 'GUEST_LAYOUT_UNSUPPORTED',
+      message: `mount ${mount.mountPoint} of guest: ${folder} is ${mode >> 12 === 0o12 ? 'a link' : 'no folder'}`,
+    });
+  }
+}
+
 async function mountOne(process: ApplianceProcess, mount: ApplianceMount, writable: boolean): Promise<void> {
   checkMount(mount);
+  await assertFolder(process, mount);
   const { device, subvolume, mountPoint } = mount;
   const options = [writable ? 'rw' : 'ro', ...(mount.options ?? '').split(',').filter(Boolean)].join(',');
   // libguestfs's own name for a file system inside another (guestfs(3), btrfsvol).
@@ -60,7 +77,7 @@ async function mountOne(process: ApplianceProcess, mount: ApplianceMount, writab
 /**
  * Mounts the tree of a guest inside the appliance, in place of what was mounted there.
  *
- * @throws {AppError} GUEST_FILE_SYSTEM_UNSUPPORTED, GUEST_UNRECOGNISED
+ * @throws {AppError} GUEST_FILE_SYSTEM_UNSUPPORTED, GUEST_UNRECOGNISED; GUEST_LAYOUT_UNSUPPORTED - a mount point is a link
  */
 export async function mountGuestTree(params: {
   readonly process: ApplianceProcess;
@@ -71,14 +88,14 @@ export async function mountGuestTree(params: {
 }): Promise<MountedGuest> {
   const { process, devices, exchange, mounts, writable } = params;
   await process.ask('umount-all', []);
-  const extDevices: string[] = [];
+  const checked = new Map<string, string>();
   for (const mount of mounts) {
     await mountOne(process, mount, writable);
-    if (/^ext[234]$/.test((await devices.content(mount.device)).type)) extDevices.push(mount.device);
+    checked.set(mount.device, (await devices.content(mount.device)).type);
   }
   const anyDevice = mounts[0]?.device ?? '';
   return {
     files: applianceFiles(process, exchange),
-    root: writable ? applianceRoot({ process, exchange, anyDevice }, { extDevices }) : null,
+    root: writable ? applianceRoot({ process, exchange, anyDevice }, { mounted: checked }) : null,
   };
 }

@@ -2,6 +2,7 @@ import { toAppError } from '@ascend/errors';
 import { blockDevices } from './blockDevices.ts';
 import { inspectLayout, type ApplianceLayout } from './inspectLayout.ts';
 import { mountGuestTree, type ApplianceMount, type MountedGuest } from './mountGuestTree.ts';
+import { volumeOpener, type ApplianceVolume } from './openVolume.ts';
 import { startSession, type StartSessionParams } from './startSession.ts';
 import { unlock, type LuksVolume, type VolumeKey } from './unlock.ts';
 
@@ -15,6 +16,13 @@ export interface ApplianceSession {
   readonly luks: readonly LuksVolume[];
   /** What is on the disks once all known keys were tried. */
   inspect(): Promise<ApplianceLayout>;
+  /**
+   * Opens one file system for reading beside others, in a read-only session; `options` choose a subvolume. Not to be mixed with `mount`. Its
+   * files name links without following them: use them inside of `unionFiles` alone.
+   *
+   * @throws {AppError} GUEST_FILE_SYSTEM_UNSUPPORTED, GUEST_UNRECOGNISED
+   */
+  openVolume(device: string, options: readonly string[]): Promise<ApplianceVolume>;
   /**
    * Mounts file systems of the layout, the root first, in place of what was mounted before.
    *
@@ -47,6 +55,7 @@ export async function openAppliance(params: OpenApplianceParams): Promise<Applia
     const luks = await unlock(process, devices, params.keys);
     return {
       luks,
+      openVolume: volumeOpener(process, devices, exchange),
       inspect: () => inspectLayout(process, devices, { disks, luks }),
       mount: async (mounts) =>
         withEnd(await mountGuestTree({ process, devices, exchange, mounts, writable }), close),

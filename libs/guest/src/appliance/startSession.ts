@@ -17,6 +17,8 @@ export interface StartSessionParams {
   readonly images: readonly GuestDisk[];
   /** The top overlays are written; else whatever the appliance writes (journals, superblocks) is thrown away. */
   readonly writable: boolean;
+  /** Of a writable session: the disks that have an overlay of ours on top; the others stay read-only. Default: all. */
+  readonly writtenDisks?: readonly number[];
   /** Scratch folder of the caller; the session makes one below it and removes it. */
   readonly workDir: string;
   /** Where the appliance of this machine is kept between sessions; may be shared by processes of one user. */
@@ -54,6 +56,7 @@ function labelOf(index: number): string {
 interface Served {
   readonly diskIndex: number;
   readonly label: string;
+  readonly writable: boolean;
   readonly server: NbdServer;
 }
 
@@ -64,14 +67,15 @@ interface Resources {
 
 async function serveDisks(params: StartSessionParams, sessionDir: string, into: Served[]): Promise<void> {
   for (const [index, { diskIndex, image }] of params.images.entries()) {
+    const writable = params.writable && (params.writtenDisks?.includes(diskIndex) ?? true);
     const server = await serveNbd({
-      blockdev: imageBlockdev(image, { readOnly: !params.writable }),
-      writable: params.writable,
+      blockdev: imageBlockdev(image, { readOnly: !writable }),
+      writable,
       connections: 2,
       workDir: sessionDir,
       signal: params.signal,
     });
-    into.push({ diskIndex, label: labelOf(index), server });
+    into.push({ diskIndex, label: labelOf(index), writable, server });
     await giveToUnprivileged(server.socketPath);
   }
 }
@@ -96,12 +100,8 @@ function socketInside(label: string): string {
 
 const applianceInside = '/ascend/appliance';
 
-async function addDrives(
-  process: ApplianceProcess,
-  served: readonly Served[],
-  writable: boolean,
-): Promise<void> {
-  for (const { label, server } of served) {
+async function addDrives(process: ApplianceProcess, served: readonly Served[]): Promise<void> {
+  for (const { label, writable, server } of served) {
     // Read-only drives get a throw-away layer of libguestfs's own, so that journals can be replayed.
     const options = ['protocol:nbd', `server:unix:${socketInside(label)}`, 'format:raw', `label:${label}`];
     await process.ask('add-drive', [server.exportName, ...options, ...(writable ? [] : ['readonly:true'])]);
@@ -122,6 +122,15 @@ async function launch(process: ApplianceProcess, params: StartSessionParams): Pr
       cause,
     });
   }
+}
+
+/**
+ * An array that was in use when it was backed up is not in step, and its kernel would at once copy one member over the others: gigabytes
+ * of overlay that the guest does anew anyway. 1 KiB/s is the least the kernel takes.
+ */
+async function holdResync(process: ApplianceProcess): Promise<void> {
+  const slow = 'for f in min max; do echo 1 >/proc/sys/dev/raid/speed_limit_$f; done 2>/dev/null; true';
+  await process.ask('debug', ['sh', [slow]]);
 }
 
 /** Which device of the appliance is which disk: by label, because kernels number disks as they find them. */
@@ -171,8 +180,9 @@ async function start(
     signal,
   });
   resources.process = process;
-  await addDrives(process, resources.served, params.writable);
+  await addDrives(process, resources.served);
   await launch(process, params);
+  await holdResync(process);
   params.logger.info('appliance started', { version, acceleration, disks: params.images.length });
   return { process, exchange, version, disks: await disksOf(process, resources.served) };
 }

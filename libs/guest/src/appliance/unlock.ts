@@ -5,10 +5,10 @@ import type { BlockDevices } from './blockDevices.ts';
 
 /** A key for an encrypted volume of the guest. */
 export interface VolumeKey {
-  /** UUID of the LUKS header, or the device as the layout names it. */
-  readonly volume: string;
-  /** A passphrase of one line. It reaches the appliance by standard input, never as an argument or in a file. */
-  readonly key: Secret;
+  /** UUID of the LUKS header, or the device as the layout names it; null: tried on every volume without a key of its own. */
+  readonly volume: string | null;
+  /** A passphrase of one line, or what reads it when it is needed. It reaches the appliance by standard input, never as an argument or in a file. */
+  readonly key: Secret | (() => Promise<Secret>);
 }
 
 /** An encrypted volume of the guest. */
@@ -24,34 +24,64 @@ const unlockTimeoutMs = 15 * 60_000;
 /** Encryption on LVM on encryption, and so on. */
 const maxDepth = 4;
 
-function keyFor(keys: readonly VolumeKey[], device: string, uuid: string): VolumeKey | undefined {
-  return keys.find(({ volume }) => volume.toLowerCase() === uuid || volume === device);
+function keysFor(keys: readonly VolumeKey[], device: string, uuid: string): readonly VolumeKey[] {
+  const own = keys.filter(({ volume }) => volume?.toLowerCase() === uuid || volume === device);
+  return own.length > 0 ? own : keys.filter(({ volume }) => volume === null);
 }
 
-/** @throws {AppError} GUEST_KEY_REJECTED, GUEST_FILE_SYSTEM_UNSUPPORTED */
-async function open(
-  process: ApplianceProcess,
-  { device, uuid, name }: { readonly device: string; readonly uuid: string; readonly name: string },
-  key: Secret,
-): Promise<void> {
-  const label = `unlock ${device} (LUKS ${uuid})`;
+interface Place {
+  readonly device: string;
+  readonly uuid: string;
+  /** What the opened volume is called. */
+  readonly name: string;
+}
+
+function labelOf({ device, uuid }: Place): string {
+  return `unlock ${device} (LUKS ${uuid})`;
+}
+
+/** false: the key does not fit. @throws {AppError} GUEST_KEY_REJECTED - it is no key; GUEST_FILE_SYSTEM_UNSUPPORTED */
+async function open(process: ApplianceProcess, place: Place, key: Secret): Promise<boolean> {
   const inputLine = key.reveal();
   if (inputLine === '' || /[\n\0]/.test(inputLine)) {
     throw new AppError({
       code: 'GUEST_KEY_REJECTED',
-      message: `${label}: the key is empty or not one line`,
+      message: `${labelOf(place)}: the key is empty or not one line`,
     });
   }
-  const { error } = await process.tryAsk('cryptsetup-open', [device, name], {
+  const { error } = await process.tryAsk('cryptsetup-open', [place.device, place.name], {
     inputLine,
     timeoutMs: unlockTimeoutMs,
   });
-  if (error === null) return;
-  const rejected = /No key available with this passphrase/.test(error);
+  if (error === null || /No key available with this passphrase/.test(error)) return error === null;
   throw new AppError({
-    code: rejected ? 'GUEST_KEY_REJECTED' : 'GUEST_FILE_SYSTEM_UNSUPPORTED',
-    message: `${label}: ${rejected ? 'the key does not fit' : error.slice(0, 300)}`,
+    code: 'GUEST_FILE_SYSTEM_UNSUPPORTED',
+    message: `${labelOf(place)}: ${error.slice(0, 300)}`,
   });
+}
+
+/** Tries the keys that may fit; true: one did. @throws {AppError} GUEST_KEY_REJECTED - none of them did */
+async function openWith(
+  process: ApplianceProcess,
+  place: Place,
+  keys: readonly VolumeKey[],
+): Promise<boolean> {
+  for (const { key } of keys) {
+    if (await open(process, place, typeof key === 'function' ? await key() : key)) return true;
+  }
+  if (keys.length === 0) return false;
+  // A key for any volume may be meant for another one.
+  if (keys.every(({ volume }) => volume === null)) return false;
+  throw new AppError({ code: 'GUEST_KEY_REJECTED', message: `${labelOf(place)}: the key does not fit` });
+}
+
+/** A key that was meant for any volume and opened none is a wrong one. */
+function refuseUnused(keys: readonly VolumeKey[], found: readonly LuksVolume[]): void {
+  const locked = found.filter(({ openedAs }) => openedAs === null);
+  const isUnused = keys.some(({ volume }) => volume === null) && locked.length === found.length;
+  if (!isUnused || found.length === 0) return;
+  const names = locked.map(({ device, uuid }) => `${device} (LUKS ${uuid})`).join(', ');
+  throw new AppError({ code: 'GUEST_KEY_REJECTED', message: `unlock ${names}: the key fits none of them` });
 }
 
 /**
@@ -72,17 +102,15 @@ export async function unlock(
       const { type, uuid: stored } = await devices.content(device);
       if (found.has(device) || type !== 'crypto_LUKS') continue;
       const uuid = (stored ?? '').toLowerCase();
-      const match = keyFor(keys, device, uuid);
       const name = `luks${found.size}`;
-      if (match !== undefined) {
-        await open(process, { device, uuid, name }, match.key);
-        opened += 1;
-      }
-      found.set(device, { device, uuid, openedAs: match === undefined ? null : `/dev/mapper/${name}` });
+      const isOpen = await openWith(process, { device, uuid, name }, keysFor(keys, device, uuid));
+      if (isOpen) opened += 1;
+      found.set(device, { device, uuid, openedAs: isOpen ? `/dev/mapper/${name}` : null });
     }
     if (opened === 0) break;
     await process.ask('lvm-scan', ['true']);
     devices.refresh();
   }
+  refuseUnused(keys, [...found.values()]);
   return [...found.values()];
 }

@@ -148,13 +148,31 @@ async function buildArchive(
 }
 
 async function buildArchives(
+  files: GuestFiles,
   params: ApplyParams,
   edits: readonly RebuildInitramfsEdit[],
 ): Promise<readonly Archive[]> {
-  await using opened = await openRootFiles(params);
   const archives: Archive[] = [];
-  for (const edit of edits) archives.push(await buildArchive(opened.files, edit, params));
+  for (const edit of edits) archives.push(await buildArchive(files, edit, params));
   return archives;
+}
+
+async function appendArchives(
+  root: GuestRoot,
+  archives: readonly Archive[],
+  { logger }: ApplyParams,
+): Promise<void> {
+  for (const { edit, bytes, imageBytes } of archives) {
+    await restoreOriginal(root, edit.path);
+    const padding = Buffer.alloc((alignBytes - (imageBytes % alignBytes)) % alignBytes);
+    const args = [busyboxPath, 'dd', `of=/${edit.path}`, 'oflag=append', 'conv=notrunc', 'bs=65536'];
+    await root.run({
+      args: [...args, 'iflag=fullblock'],
+      input: Buffer.concat([padding, bytes]),
+      timeoutMs: appendTimeoutMs,
+    });
+    logger.info('drivers appended to initramfs', { kernel: edit.kernelVersion, bytes: bytes.length });
+  }
 }
 
 /**
@@ -169,28 +187,23 @@ export async function appendDrivers(
   withRoot: (work: (root: GuestRoot) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   params.report('append drivers');
-  const archives = await buildArchives(params, edits);
-  await withRoot(async (root) => {
-    for (const { edit, bytes, imageBytes } of archives) {
-      await restoreOriginal(root, edit.path);
-      const padding = Buffer.alloc((alignBytes - (imageBytes % alignBytes)) % alignBytes);
-      await root.run({
-        args: [
-          busyboxPath,
-          'dd',
-          `of=/${edit.path}`,
-          'oflag=append',
-          'conv=notrunc',
-          'bs=65536',
-          'iflag=fullblock',
-        ],
-        input: Buffer.concat([padding, bytes]),
-        timeoutMs: appendTimeoutMs,
-      });
-      params.logger.info('drivers appended to initramfs', {
-        kernel: edit.kernelVersion,
-        bytes: bytes.length,
-      });
-    }
-  });
+  const archives = await (async () => {
+    await using opened = await openRootFiles(params);
+    return await buildArchives(opened.files, params, edits);
+  })();
+  await withRoot((root) => appendArchives(root, archives, params));
+}
+
+/**
+ * The same on a root that is open, with a reader of what is mounted there.
+ *
+ * @throws {AppError} GUEST_EDIT_FAILED, GUEST_INITRAMFS_UNREADABLE
+ */
+export async function appendDriversTo(
+  { root, files }: { readonly root: GuestRoot; readonly files: GuestFiles },
+  params: ApplyParams,
+  edits: readonly RebuildInitramfsEdit[],
+): Promise<void> {
+  params.report('append drivers');
+  await appendArchives(root, await buildArchives(files, params, edits), params);
 }

@@ -2,11 +2,11 @@ import type { GuestFacts, GuestNeeds } from '@ascend/domain';
 import type { Logger } from '@ascend/runtime';
 import type { GuestEdit } from '../edits/guestEdit.ts';
 import type { GuestDisk } from '../probe/openDisks.ts';
-import type { ExecutorKind } from './guestMount.ts';
+import type { ExecutorParams } from '../probe/guestTree.ts';
 import type { ToolLimits } from './rebuildInitramfs.ts';
 
 /** What applying works with. */
-export interface ApplyParams {
+export interface ApplyParams extends ExecutorParams {
   /** All disks of the guest. Those that `writtenDisks` names have a fresh, unsealed overlay of ours on top, which is written. */
   readonly images: readonly GuestDisk[];
   readonly guest: GuestFacts;
@@ -17,8 +17,6 @@ export interface ApplyParams {
   readonly signal: AbortSignal;
   /** Called with a short name at the start of each phase. */
   readonly report: (phase: string) => void;
-  /** Default: unprivileged where the machine allows, else by the kernel. */
-  readonly executor?: ExecutorKind | 'auto';
   /** When the guest's initramfs tool is ended and the drivers are appended. Default: 180 s without sign of life, 30 min. */
   readonly toolLimits?: ToolLimits;
 }

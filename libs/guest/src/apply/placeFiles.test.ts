@@ -18,7 +18,7 @@ import { applyEdits } from './applyEdits.ts';
 const cloudNeeds: GuestNeeds = {
   ...tinyNeeds,
   networkIdentity: 'platform-dhcp',
-  kernelArguments: ['rootdelay=300'],
+  kernelArguments: ['panic=30'],
   unwantedKernelArguments: ['quiet'],
   linuxUnblockedModules: ['udf'],
   agents: { enable: ['waagent'], disable: ['open-vm-tools'] },
@@ -82,9 +82,7 @@ describe('edits for a cloud on a real file system', () => {
     const text = async (path: string) => (await root.files.read(path, 65_536))?.toString('latin1') ?? null;
     expect(await text('/etc/network/interfaces')).toContain('iface ens192 inet dhcp');
     expect(await text('/etc/ascend/aside/etc/network/interfaces')).toContain('address 10.0.2.77/24');
-    expect(await text('/boot/grub/grub.cfg')).toMatch(
-      / ro console=tty0 console=ttyS0,115200n8 rootdelay=300\n/,
-    );
+    expect(await text('/boot/grub/grub.cfg')).toMatch(/ ro console=tty0 console=ttyS0,115200n8 panic=30\n/);
     expect(await text('/.autorelabel')).toBe('-F\n');
     expect((await root.files.stat('/etc/ascend/first-boot/script'))?.mode).toBe(0o700);
     expect(await root.files.readLink?.('/etc/systemd/system/multi-user.target.wants/waagent.service')).toBe(
@@ -210,6 +208,6 @@ describe('scripts that edits leave in a guest', () => {
       'GRUB_CMDLINE_LINUX="quiet a quiet quiet=1 unquiet quiet"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\n';
     const script = `${defaults}${textOf('etc/default/grub.d/90-ascend-arguments.cfg')}echo "$GRUB_CMDLINE_LINUX|$GRUB_CMDLINE_LINUX_DEFAULT"`;
     const { stdout } = await runProcess({ program: 'sh', args: ['-c', script] });
-    expect(stdout.trim()).toBe('a unquiet rootdelay=300|');
+    expect(stdout.trim()).toBe('a unquiet panic=30|');
   });
 });

@@ -27,6 +27,8 @@ test.each([
   ['an initramfs shell', 'x\n(initramfs) ', /fell back to its shell/],
   ['emergency mode', 'You are in emergency mode. After logging in, type', /emergency mode/],
   ['a boot loader without files', '\ngrub rescue> ', /boot loader/],
+  ['a firmware shell', 'any other key to continue.\n\nShell> ', /the firmware finds nothing to boot: Shell>/],
+  ['a firmware without choice', 'BdsDxe: No bootable option or device was found.', /finds nothing to boot/],
 ])('%s is recognised and its line reported', (_, text, expected) => {
   expect(findFailure(text)).toMatch(expected);
 });
@@ -36,6 +38,7 @@ test.each([
   'systemd[1]: Reached target emergency.target - not really',
   'type (initramfs) to continue',
   'debian login: ',
+  'UEFI Interactive Shell v2.2\nPress ESC in 1 seconds to skip startup.nsh or any other key to continue.',
 ])('%j is no failure', (text) => {
   expect(findFailure(text)).toBeNull();
 });

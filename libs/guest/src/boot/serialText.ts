@@ -24,6 +24,9 @@ const failureSigns: readonly FailureSign[] = [
   },
   { pattern: /^\(initramfs\)/m, about: 'the initramfs fell back to its shell' },
   { pattern: /^grub rescue>/m, about: 'the boot loader does not find its files' },
+  // EDK II. The shell's banner is no sign yet: a startup.nsh may still boot the guest; at the prompt nothing follows.
+  { pattern: /BdsDxe: No bootable option/, about: 'the firmware finds nothing to boot' },
+  { pattern: /^Shell> /m, about: 'the firmware finds nothing to boot' },
 ];
 
 const loginPrompt = /^[\w.-]{1,64} login: ?$/m;

@@ -1,3 +1,4 @@
+import type { Firmware, LoaderPlace } from '@ascend/domain';
 import type { WindowsEdit } from '../windows/plan/windowsEdit.ts';
 
 /** Why an edit is made, in a sentence for the operator. */
@@ -95,8 +96,16 @@ export interface CopyEfiFileEdit extends Reasoned {
   readonly to: string;
 }
 
+/** Puts GRUB for another firmware beside the guest's own boot loader; it shows the guest's menu. */
+export interface ConvertFirmwareEdit extends Reasoned {
+  readonly kind: 'convert-firmware';
+  readonly firmware: Firmware;
+  readonly place: LoaderPlace;
+}
+
 /** One named, reasoned change to the guest. Data only: it is shown, stored and compared. */
-export type GuestEdit = TextEdit | PlaceEdit | RebuildInitramfsEdit | CopyEfiFileEdit | WindowsEdit;
+export type GuestEdit =
+  TextEdit | PlaceEdit | RebuildInitramfsEdit | CopyEfiFileEdit | ConvertFirmwareEdit | WindowsEdit;
 
 /** Edits that change one text file each. */
 export type TextEdit =
@@ -139,5 +148,6 @@ export function asidePath(path: string): string {
 /** What an edit changes, for people: a file of the guest, a key of its registry. */
 export function editPlace(edit: GuestEdit): string {
   if ('hive' in edit) return `${edit.hive}\\${edit.key}`;
+  if (edit.kind === 'convert-firmware') return `boot loader of disk ${edit.place.diskIndex}`;
   return edit.kind === 'copy-efi-file' ? edit.to : edit.path;
 }

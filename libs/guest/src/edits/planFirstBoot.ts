@@ -1,14 +1,14 @@
-import type { GuestFacts, GuestNeeds } from '@ascend/domain';
+import type { Finding, GuestFacts, GuestNeeds } from '@ascend/domain';
 import type { GuestEdit } from './guestEdit.ts';
-import { guestFinding, nothingPlanned, type PlannedEdits } from './planFinding.ts';
+import { guestFinding, type PlannedEdits } from './planFinding.ts';
 
 const folder = 'etc/ascend/first-boot';
 const unit = 'ascend-first-boot.service';
-const reason = "the operator's script runs once at the first boot";
+const reason = 'what the restore left to do runs once at the first boot';
 
-// Bounded in attempts (three boots) and time (30 minutes each); never keeps the boot waiting, never fails it.
+// Bounded in attempts (three boots) and time (30 minutes for each part); never keeps the boot waiting, never fails it.
 const runner = `#!/bin/sh
-# Written by Ascend: runs ./script until it succeeds, at most at three boots.
+# Written by Ascend: runs ./agents and ./script until both succeed, at most at three boots.
 here=/etc/ascend/first-boot
 log=/var/log/ascend-first-boot.log
 [ -e "$here/done" ] && exit 0
@@ -23,19 +23,28 @@ tries=$((tries + 1))
 echo "$tries" > "$here/tries"
 echo "$(date) attempt $tries" >> "$log"
 if command -v timeout > /dev/null 2>&1; then limit='timeout 1800'; else limit=''; fi
-if $limit "$here/script" >> "$log" 2>&1 < /dev/null; then
+failed=0
+for part in agents script; do
+  [ -e "$here/$part" ] || continue
+  [ -e "$here/$part.done" ] && continue
+  if $limit "$here/$part" >> "$log" 2>&1 < /dev/null; then
+    : > "$here/$part.done"
+  else
+    code=$?
+    echo "$(date) $part failed with code $code" >> "$log"
+    failed=1
+  fi
+done
+if [ "$failed" = 0 ]; then
   : > "$here/done"
   echo "$(date) done" >> "$log"
-else
-  code=$?
-  echo "$(date) failed with code $code" >> "$log"
 fi
 exit 0
 `;
 
 const unitText = `# Written by Ascend.
 [Unit]
-Description=Script of the restore, once
+Description=What the restore left to do, once
 ConditionPathExists=!/${folder}/done
 Wants=network-online.target
 After=network-online.target
@@ -43,7 +52,7 @@ After=network-online.target
 [Service]
 Type=oneshot
 ExecStart=/${folder}/run
-TimeoutStartSec=1900
+TimeoutStartSec=3700
 
 [Install]
 WantedBy=multi-user.target
@@ -76,19 +85,16 @@ function startEdits(guest: GuestFacts): readonly GuestEdit[] {
     : [{ kind: 'add-lines', path, lines: [line], place: 'after-shebang', reason }];
 }
 
-/**
- * Plans that a script of the operator runs once after the restore: as a service of systemd, else from rc.local. It runs
- * as root, at most at three boots and 30 minutes each, and writes to /var/log/ascend-first-boot.log.
- */
-export function planFirstBoot(guest: GuestFacts, needs: GuestNeeds, script: string | null): PlannedEdits {
-  if (script === null) return nothingPlanned;
-  const allowed = needs.firstBootSlot !== false;
-  const edits: readonly GuestEdit[] = [
-    { kind: 'write-file', path: `${folder}/script`, content: script, mode: 0o700, reason },
-    { kind: 'write-file', path: `${folder}/run`, content: runner, mode: 0o755, reason },
-    ...startEdits(guest),
-  ];
-  const finding = guestFinding({
+/** What runs at the first boot; null = nothing of that kind. */
+interface FirstBootParts {
+  /** Script that installs agents; made only where the target lets scripts run. */
+  readonly agents: string | null;
+  /** Of the operator. */
+  readonly script: string | null;
+}
+
+function scriptFinding(script: string, allowed: boolean): Finding {
+  return guestFinding({
     code: 'GUEST_FIRST_BOOT_SCRIPT',
     severity: allowed ? 'fixed' : 'warning',
     message: allowed
@@ -97,5 +103,20 @@ export function planFirstBoot(guest: GuestFacts, needs: GuestNeeds, script: stri
     evidence: `${Buffer.byteLength(script)} bytes`,
     action: allowed ? `it is put into ${folder} on the overlay` : 'run it after the restore',
   });
-  return { edits: allowed ? edits : [], findings: [finding] };
+}
+
+/**
+ * Plans what runs once after the restore: as a service of systemd, else from rc.local. It runs as root, agents before the
+ * operator's script, at most at three boots and 30 minutes each, and writes to /var/log/ascend-first-boot.log.
+ */
+export function planFirstBoot(guest: GuestFacts, needs: GuestNeeds, parts: FirstBootParts): PlannedEdits {
+  const { agents, script } = parts;
+  const allowed = needs.firstBootSlot !== false;
+  const findings = script === null ? [] : [scriptFinding(script, allowed)];
+  const runs = Object.entries({ agents, script }).flatMap(([name, content]): readonly GuestEdit[] =>
+    content === null ? [] : [{ kind: 'write-file', path: `${folder}/${name}`, content, mode: 0o700, reason }],
+  );
+  if (!allowed || runs.length === 0) return { edits: [], findings };
+  const run: GuestEdit = { kind: 'write-file', path: `${folder}/run`, content: runner, mode: 0o755, reason };
+  return { edits: [...runs, run, ...startEdits(guest)], findings };
 }

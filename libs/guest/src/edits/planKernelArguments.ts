@@ -48,6 +48,15 @@ function lacking(guest: GuestFacts, wanted: readonly string[]): readonly string[
   });
 }
 
+/**
+ * Without what costs more than it helps: initramfs-tools sleeps for `rootdelay` seconds at every boot, even if the root is there (its
+ * `init`), and waits for a late root without being told. Others take it for the longest wait.
+ */
+function bearable(guest: GuestFacts, wanted: readonly string[]): readonly string[] {
+  if (guest.initramfsTool !== 'initramfs-tools') return wanted;
+  return wanted.filter((argument) => !argument.startsWith('rootdelay='));
+}
+
 interface ArgumentChanges {
   readonly missing: readonly string[];
   readonly unfit: readonly string[];
@@ -81,7 +90,7 @@ export function planKernelArguments(
   needs: GuestNeeds,
   more: readonly string[] = [],
 ): PlannedEdits {
-  const missing = lacking(guest, [...(needs.kernelArguments ?? []), ...more]);
+  const missing = lacking(guest, [...bearable(guest, needs.kernelArguments ?? []), ...more]);
   const unfit = hindering(guest, needs.unwantedKernelArguments ?? []);
   if (missing.length === 0 && unfit.length === 0) return nothingPlanned;
   const edits = argumentEdits(guest, { missing, unfit });

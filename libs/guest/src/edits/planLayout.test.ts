@@ -1,6 +1,6 @@
-import type { GuestFacts, VolumeFacts } from '@ascend/domain';
+import { lockedVolumes, type GuestFacts, type VolumeFacts } from '@ascend/domain';
 import { describe, expect, it } from 'vitest';
-import { applianceReasons, planLayout } from './planLayout.ts';
+import { planExecutor, planKeys, planLayout } from './planLayout.ts';
 
 const volume: VolumeFacts = {
   diskIndex: 0,
@@ -58,27 +58,58 @@ function guestWith(
 
 describe('planLayout', () => {
   it('has nothing against volumes that the host can mount', () => {
-    expect(planLayout(guestWith([volume, volume], ['/', '/boot'], ['/boot']))).toEqual([]);
+    expect(planLayout(guestWith([volume, volume], ['/', '/boot'], ['/boot']), 'host')).toEqual([]);
   });
 
   it('says which volume takes the appliance, and why', () => {
     const guest = guestWith([striped, volume], ['/', '/boot'], ['/boot']);
-    expect(applianceReasons(guest)).toEqual([
-      { mountPoint: '/', volume: 'vg0-root', reason: 'striped over 2 areas' },
-    ]);
-    expect(planLayout(guest)).toMatchObject([
+    expect(planLayout(guest, 'host')).toMatchObject([
       { code: 'GUEST_LAYOUT_UNSUPPORTED', severity: 'blocked', evidence: 'vg0-root: striped over 2 areas' },
     ]);
+    expect(planLayout(guest, 'auto')).toEqual([]);
+    expect(planExecutor(guest, 'auto')).toMatchObject({
+      severity: 'ok',
+      message: 'the guest is prepared by the appliance',
+      evidence: '/ on vg0-root: striped over 2 areas',
+    });
+  });
+
+  it('blocks a guest that needs the appliance where none works, and lets the others pass', () => {
+    const broken = { applianceProblem: 'none is set up' };
+    const guest = { ...guestWith([striped], ['/'], []), ...broken };
+    expect(planLayout(guest, 'auto')).toMatchObject([
+      {
+        code: 'GUEST_EXECUTOR_UNAVAILABLE',
+        severity: 'blocked',
+        message: 'the guest needs the appliance, which does not work here: none is set up',
+      },
+    ]);
+    expect(planLayout({ ...guestWith([volume], ['/'], []), ...broken }, 'auto')).toEqual([]);
+  });
+
+  it('names every encrypted volume without a key, and where its key belongs', () => {
+    const luks: VolumeFacts = { ...volume, content: 'luks', uuid: '6A7E-01' };
+    const guest = guestWith([luks], [], []);
+    expect(lockedVolumes(guest)).toEqual(['6a7e-01']);
+    expect(planKeys(guest)).toMatchObject([
+      {
+        code: 'GUEST_ENCRYPTED',
+        severity: 'blocked',
+        message: 'a volume of the guest is encrypted (LUKS 6a7e-01), and no key has opened it',
+        action: expect.stringContaining('6a7e-01.key in the key folder'),
+      },
+    ]);
+    expect(planKeys(guestWith([luks, { ...volume, name: 'luks-6a7e-01' }], [], []))).toEqual([]);
   });
 
   it('blocks where a part of the tree was not found', () => {
-    const [finding] = planLayout(guestWith([volume], ['/'], ['/boot']));
+    const [finding] = planLayout(guestWith([volume], ['/'], ['/boot']), 'host');
     expect(finding).toMatchObject({ severity: 'blocked', evidence: 'etc/fstab; a remark' });
     expect(finding?.message).toMatch(/^\/boot is a file system of its own/);
   });
 
   it('blocks facts of older versions that name mounts but no volumes', () => {
     const { mounts: _, ...older } = guestWith([volume], ['/'], ['/usr']);
-    expect(planLayout(older)).toHaveLength(1);
+    expect(planLayout(older, 'host')).toHaveLength(1);
   });
 });

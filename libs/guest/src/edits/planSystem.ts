@@ -3,22 +3,6 @@ import { moduleName } from '../initramfs/initramfs.ts';
 import { asidePath, type GuestEdit } from './guestEdit.ts';
 import { guestFinding, nothingPlanned, type PlannedEdits } from './planFinding.ts';
 
-/** Tells when the disks are laid out for another firmware than the target has. */
-export function planFirmware(guest: GuestFacts, needs: GuestNeeds): PlannedEdits {
-  const { firmware } = guest;
-  if (firmware === 'unknown' || needs.firmware === undefined || needs.firmware.includes(firmware)) {
-    return nothingPlanned;
-  }
-  const finding = guestFinding({
-    code: 'GUEST_FIRMWARE_UNSUPPORTED',
-    severity: 'blocked',
-    message: `the disks are laid out for ${firmware}, the target boots by ${needs.firmware.join(' or ')}`,
-    evidence: 'partition table of the boot disk',
-    action: 'choose a generation, instance family or target with this firmware',
-  });
-  return { edits: [], findings: [finding] };
-}
-
 /** Plans that no `blacklist` line keeps a module of the target from loading. */
 export function planBlockedModules(guest: GuestFacts, needs: GuestNeeds): PlannedEdits {
   const wanted = new Set(

@@ -104,18 +104,29 @@ describe('cloud-init', () => {
 });
 
 describe('kernel arguments and consoles', () => {
+  it.each([
+    ['initramfs-tools', []],
+    [
+      'dracut',
+      ['add-kernel-arguments boot/grub/grub.cfg', 'write-file etc/default/grub.d/90-ascend-arguments.cfg'],
+    ],
+  ] as const)('asks %s for a delay only where that is the longest wait', (initramfsTool, expected) => {
+    const { edits } = plan({ guest: { initramfsTool }, needs: { kernelArguments: ['rootdelay=300'] } });
+    expect(short(edits)).toEqual(expected);
+  });
+
   it('adds what lacks, takes off what hinders, and keeps it for later kernels', () => {
     const wanted = {
-      kernelArguments: ['rootdelay=300', 'quiet'],
+      kernelArguments: ['panic=30', 'quiet'],
       unwantedKernelArguments: ['crashkernel=auto', 'rhgb'],
     };
     const result = plan({ needs: wanted });
     expect(textOf(result.edits, 'boot/grub/grub.cfg', '\tlinux /v ro quiet crashkernel=auto\n')).toBe(
-      '\tlinux /v ro quiet rootdelay=300\n',
+      '\tlinux /v ro quiet panic=30\n',
     );
     const dropIn = textOf(result.edits, 'etc/default/grub.d/90-ascend-arguments.cfg');
     expect(dropIn).toContain('(crashkernel=auto)');
-    expect(dropIn).toContain('GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX rootdelay=300"');
+    expect(dropIn).toContain('GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX panic=30"');
     const upstream = { ...guest.boot!, grubDropIns: false };
     expect(short(plan({ guest: { boot: upstream }, needs: wanted }).edits)).toContain(
       'add-lines etc/default/grub',

@@ -1,20 +1,6 @@
 import { AppError, isAppError } from '@ascend/errors';
-import { runProcess, type ProcessResult } from '@ascend/runtime';
-import { hostSandboxCommand, insidePaths } from '../apply/hostSandbox.ts';
 import type { CopyEfiFileEdit } from '../edits/guestEdit.ts';
-
-const timeoutMs = 60_000;
-
-async function mtools(
-  volumePath: string,
-  args: readonly string[],
-  params: { readonly okExitCodes: readonly number[]; readonly signal: AbortSignal },
-): Promise<ProcessResult> {
-  const [program = '', ...rest] = args;
-  const inside = [program, '-i', insidePaths.volume, ...rest];
-  const command = await hostSandboxCommand({ purpose: 'tool', volumePath }, inside);
-  return await runProcess({ ...command, ...params, timeoutMs });
-}
+import { mtools } from './mtools.ts';
 
 /** True when the file is on the EFI system partition. @throws {AppError} PROCESS_NOT_FOUND, OPERATION_CANCELLED */
 export async function hasEfiFile(volumePath: string, path: string, signal: AbortSignal): Promise<boolean> {
@@ -44,6 +30,16 @@ export async function listEfiPrograms(volumePath: string, signal: AbortSignal): 
   return names.filter((name) => name !== undefined).slice(0, maxPrograms);
 }
 
+/** Makes the folders that lead to a file, where they are not there. @throws {AppError} PROCESS_*, OPERATION_CANCELLED */
+export async function makeFolders(volumePath: string, path: string, signal: AbortSignal): Promise<void> {
+  const folders = path.split('/').slice(0, -1);
+  for (let count = 1; count <= folders.length; count += 1) {
+    const folder = folders.slice(0, count).join('/');
+    if (await hasEfiFile(volumePath, folder, signal)) continue;
+    await mtools(volumePath, ['mmd', `::/${folder}`], { okExitCodes: [0], signal });
+  }
+}
+
 /**
  * Copies a file of an exported EFI system partition to a second name there, by mtools in the sandbox. Idempotent.
  *
@@ -54,13 +50,8 @@ export async function copyEfiFile(
   edit: CopyEfiFileEdit,
   signal: AbortSignal,
 ): Promise<void> {
-  const folders = edit.to.split('/').slice(0, -1);
   try {
-    for (let count = 1; count <= folders.length; count += 1) {
-      const folder = folders.slice(0, count).join('/');
-      if (await hasEfiFile(volumePath, folder, signal)) continue;
-      await mtools(volumePath, ['mmd', `::/${folder}`], { okExitCodes: [0], signal });
-    }
+    await makeFolders(volumePath, edit.to, signal);
     await mtools(volumePath, ['mcopy', '-o', `::/${edit.from}`, `::/${edit.to}`], {
       okExitCodes: [0],
       signal,

@@ -10,7 +10,7 @@ const machines: Readonly<Record<number, string>> = {
   183: 'aarch64',
   243: 'riscv64',
 };
-const candidates = ['/usr/bin/dpkg', '/bin/bash', '/bin/sh', '/sbin/init', '/usr/bin/env'];
+const candidates = ['/usr/bin/dpkg', '/bin/bash', '/bin/sh', '/sbin/init', '/usr/bin/env', '/bin/busybox'];
 
 /** The processor the guest's programs are made for, from the ELF header of one of them; null when none is readable. */
 export async function readArchitecture(files: GuestFiles): Promise<string | null> {

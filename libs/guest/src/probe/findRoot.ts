@@ -1,7 +1,8 @@
-import type { GuestMountFacts, VolumeFacts } from '@ascend/domain';
+import { lockedVolumes, type GuestMountFacts, type VolumeFacts } from '@ascend/domain';
 import { isAppError } from '@ascend/errors';
 import { needsKernelMount } from '../apply/mountOptions.ts';
 import { readText, type GuestFiles } from '../guestFiles.ts';
+import { withCryptNames } from '../linux/crypttab.ts';
 import { parseFstab, type FstabEntry } from '../linux/fstab.ts';
 import { resolveMounts, volumeOfDevice } from '../linux/mountedVolume.ts';
 import { readOsRelease, type OsRelease } from '../linux/osRelease.ts';
@@ -32,7 +33,6 @@ export interface RootSearch {
 
 const containers: Readonly<Record<string, string>> = {
   lvm2: 'LVM',
-  luks: 'LUKS encryption',
   mdraid: 'software RAID',
   xfs: 'XFS',
   btrfs: 'Btrfs',
@@ -72,8 +72,20 @@ function isTakenApart(container: VolumeFacts, volumes: readonly VolumeFacts[]): 
   });
 }
 
+function lockedRemark(volume: VolumeFacts, volumes: readonly VolumeFacts[]): string | null {
+  const uuid = (volume.uuid ?? '').toLowerCase();
+  const isLocked = uuid === '' || lockedVolumes({ volumes }).includes(uuid);
+  const name = uuid === '' ? 'without a UUID' : uuid;
+  return isLocked ? `${volumeLabel(volume)}: LUKS encryption (${name}): no key has opened it` : null;
+}
+
 /** Why a volume that is not read stays closed; null = nothing worth saying. */
-function closedRemark(volume: VolumeFacts, volumes: readonly VolumeFacts[]): string | null {
+function closedRemark(
+  volume: VolumeFacts,
+  { layout: { volumes }, reader: { executor } }: Search,
+): string | null {
+  if (volume.content === 'luks') return lockedRemark(volume, volumes);
+  if (executor === 'appliance') return null;
   if (volume.requires === 'appliance' && volume.segments?.length === 0) {
     return `${volumeLabel(volume)}: ${volume.requiresReason ?? ''}, which needs the appliance`;
   }
@@ -170,7 +182,9 @@ async function openRoot(search: Search, index: number): Promise<FoundRoot | null
   const text = await readText(alone(own.files), '/etc/fstab');
   if (text === null) return null;
   const fstab: readonly FstabEntry[] = parseFstab(text);
-  const context = { volumes: layout.volumes, root: volume, fstab };
+  const crypttab = await readText(alone(own.files), '/etc/crypttab');
+  const volumes = withCryptNames(layout.volumes, crypttab ?? '');
+  const context = { volumes, root: volumes[index] ?? volume, fstab };
   const { mounted, ...tree } = await openTree(search, own, resolveMounts(context, options));
   const files = unionFiles(mounted);
   const os = await readOsRelease(files);
@@ -178,7 +192,7 @@ async function openRoot(search: Search, index: number): Promise<FoundRoot | null
   const device = fstab.findLast((entry) => entry.mountPoint === '/')?.device;
   // A plain device name is believed to be the root whatever its letter, so it claims nothing.
   const claims = device !== undefined && !/^\/dev\/(?:[shv]d|xvd|nvme)/.test(device);
-  const claimsRoot = claims && volumeOfDevice(device, context) === volume;
+  const claimsRoot = claims && volumeOfDevice(device, context) === context.root;
   return { volume, files, os, claimsRoot, ...tree };
 }
 
@@ -186,14 +200,15 @@ async function openRoot(search: Search, index: number): Promise<FoundRoot | null
 export async function findRoot(layout: DiskLayout, reader: VolumeReader): Promise<RootSearch> {
   const remarks: string[] = [];
   const roots: FoundRoot[] = [];
+  const search: Search = { layout, reader };
   for (const [index, volume] of layout.volumes.entries()) {
-    if (!reader.canRead(volume) || layout.sources[index] === null) {
-      const remark = closedRemark(volume, layout.volumes);
+    if (!reader.canRead(index)) {
+      const remark = closedRemark(volume, search);
       if (remark !== null) remarks.push(remark);
       continue;
     }
     try {
-      const root = await openRoot({ layout, reader }, index);
+      const root = await openRoot(search, index);
       if (root !== null) roots.push(root);
     } catch (cause) {
       // One damaged volume must not hide the others.

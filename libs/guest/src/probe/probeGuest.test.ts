@@ -136,19 +136,19 @@ describe('probeGuest', () => {
   });
 
   it.each([
-    ['LUKS\xba\xbe', 0, 'LUKS encryption', 'linux'],
-    ['LABELONE', 512, 'LVM', 'linux'],
-  ])('remarks what it cannot look into: %s', async (magic, at, name, family) => {
+    ['LUKS\xba\xbe', 0, 'LUKS encryption (without a UUID): no key has opened it', 'linux'],
+    ['LABELONE', 512, 'LVM cannot be prepared yet', 'linux'],
+  ])('remarks what it cannot look into: %s', async (magic, at, remark, family) => {
     await using tiny = await buildTinyGuest();
     const facts = await probeGuest({
       ...tiny.context,
       images: [{ diskIndex: 0, image: await diskWith(tiny, at, magic) }],
     });
-    expect(facts).toMatchObject({ family, root: null, remarks: [`disk 0: ${name} cannot be prepared yet`] });
+    expect(facts).toMatchObject({ family, root: null, remarks: [`disk 0: ${remark}`] });
     const { edits, findings } = planEdits({ guest: facts, needs: tinyNeeds, nics: [] });
     expect(edits).toEqual([]);
     expect(findings.map(({ severity }) => severity)).toEqual(['blocked']);
-    expect(findings[0]?.evidence).toContain(name);
+    expect(findings[0]?.evidence).toContain(remark);
   });
 
   it.runIf(process.getuid?.() === 0)('remarks what the kernel refuses to mount', async () => {

@@ -1,25 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createOverlay } from '@ascend/disk';
-import type { GuestFacts, VolumeFacts } from '@ascend/domain';
+import type { ExecutorPolicy, GuestFacts, VolumeFacts } from '@ascend/domain';
 import { toAppError } from '@ascend/errors';
 import type { Logger } from '@ascend/runtime';
 import { runsAsRoot } from '../apply/hostSandbox.ts';
 import { needsKernelMount } from '../apply/mountOptions.ts';
 import { replayJournal } from '../apply/replayJournal.ts';
-import { readEsp } from '../efi/readEsp.ts';
-import { readBootConfig } from '../linux/bootConfig.ts';
-import { readDeviceNames } from '../linux/deviceNameFacts.ts';
-import { readKernels } from '../linux/kernels.ts';
-import { readLinuxFacts } from '../linux/linuxFacts.ts';
-import { readNics } from '../network/nics.ts';
 import { firmwareOf, readLayout, type DiskLayout } from '../volumes/volumeFacts.ts';
 import { probeWindowsGuest } from '../windows/guest/probeWindowsGuest.ts';
-import { readArchitecture } from './architecture.ts';
-import { findRoot, guestProblem, volumeLabel, type FoundRoot } from './findRoot.ts';
-import { lookByAppliance, type ApplianceChoice } from './lookByAppliance.ts';
+import { describeRoot } from './describeRoot.ts';
+import { findRoot, guestProblem, volumeLabel } from './findRoot.ts';
+import type { ApplianceChoice } from '../appliance/applianceSetup.ts';
+import { lookByAppliance, needsAppliance } from './lookByAppliance.ts';
 import { openDisks, type GuestDisk } from './openDisks.ts';
-import { readHostname, readInitramfsTool } from './systemFiles.ts';
 import { volumeReader } from './volumeReader.ts';
 
 /** What a probe works with. */
@@ -30,59 +24,12 @@ export interface ProbeParams {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /**
-   * `host` (default): the parsers of this project alone. `auto`: where they find no root, an appliance looks, if one runs here.
-   * `appliance`: the same, and it is an error when none runs.
+   * `auto` (default): where the parsers of this project do not reach all of the guest, an appliance looks, if one is given and works here.
+   * `host`: the parsers alone. `appliance`: an appliance looks at every Linux guest, and it is an error when none works.
    */
-  readonly executor?: 'auto' | 'host' | 'appliance';
-  /** Needed for `auto` and `appliance`. */
+  readonly executor?: ExecutorPolicy;
+  /** Absent: none is used. */
   readonly appliance?: ApplianceChoice;
-}
-
-/** The firmware by the disks that the boot starts from: that of the EFI partition, of `/boot`, of the root. */
-function bootFirmware(root: FoundRoot, layout: DiskLayout): GuestFacts['firmware'] {
-  const diskOf = (mountPoint: string): number | undefined => {
-    const mount = root.mounts.find((candidate) => candidate.mountPoint === mountPoint);
-    return mount === undefined ? undefined : layout.volumes[mount.volume]?.diskIndex;
-  };
-  const disks = ['/boot/efi', '/efi', '/boot', '/'].map(diskOf).filter((disk) => disk !== undefined);
-  const answers = disks.map((disk) => firmwareOf(layout.tables.get(disk)));
-  return (
-    answers.find((answer) => answer === 'uefi') ?? answers.find((answer) => answer !== 'unknown') ?? 'unknown'
-  );
-}
-
-async function describeRoot(root: FoundRoot, layout: DiskLayout, params: ProbeParams): Promise<GuestFacts> {
-  const { files, volume, os } = root;
-  const { kernels, remarks } = await readKernels(files, params);
-  const network = await readNics(files);
-  const boot = await readBootConfig(files);
-  const deviceNames = await readDeviceNames(files, {
-    volumes: layout.volumes,
-    root: volume,
-    bootConfigs: boot.configPaths,
-  });
-  const found = { layout, mounts: root.mounts, rootDisk: volume.diskIndex };
-  const { esp, remarks: espRemarks } = await readEsp(found, params);
-  const { diskIndex, offsetBytes, sizeBytes, content } = volume;
-  return {
-    family: 'linux',
-    distribution: os.distribution,
-    version: os.version,
-    arch: await readArchitecture(files),
-    hostname: await readHostname(files),
-    root: { diskIndex, offsetBytes, sizeBytes, fileSystem: content },
-    firmware: bootFirmware(root, layout),
-    initramfsTool: await readInitramfsTool(files),
-    kernels,
-    nics: network.nics,
-    volumes: layout.volumes,
-    mounts: root.mounts,
-    esp,
-    deviceNames,
-    boot,
-    linux: await readLinuxFacts(files, { volumes: layout.volumes, root: volume, deviceNames }),
-    remarks: [...remarks, ...network.remarks, ...espRemarks],
-  };
 }
 
 const linuxContents = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'lvm2', 'luks', 'mdraid', 'swap']);
@@ -148,7 +95,7 @@ async function look(params: ProbeParams, acceptDirty: boolean): Promise<FirstLoo
   }
   const unreplayed = root.dirty.filter((volume) => !isReplayable(volume)).map(inUseRemark);
   try {
-    const facts = await describeRoot(root, layout, params);
+    const facts = await describeRoot(root, { layout, disks: opened.disks }, params);
     return { facts: { ...facts, remarks: [...remarks, ...facts.remarks, ...unreplayed] }, dirty: [] };
   } catch (cause) {
     const remark = `${volumeLabel(root.volume)}: ${guestProblem(cause)}`;
@@ -201,8 +148,9 @@ export async function probeGuest(params: ProbeParams): Promise<GuestFacts> {
   try {
     const { facts: first, dirty } = await look(params, false);
     const facts = dirty.length === 0 ? first : await lookAfterReplay(params, dirty);
-    const { executor = 'host', appliance } = params;
-    if (facts.root !== null || executor === 'host' || appliance === undefined) return facts;
+    const { executor = 'auto', appliance } = params;
+    if (executor === 'host' || facts.family === 'windows') return facts;
+    if (executor === 'auto' && !needsAppliance(facts)) return facts;
     return await lookByAppliance(facts, { ...params, executor, appliance });
   } catch (cause) {
     throw toAppError(cause, 'probe guest');

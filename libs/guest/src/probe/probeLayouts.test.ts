@@ -1,17 +1,13 @@
-import { open, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { openChain } from '@ascend/disk';
+import { open, readdir } from 'node:fs/promises';
 import { runProcess } from '@ascend/runtime';
 import { describe, expect, it } from 'vitest';
 import { planEdits } from '../edits/planEdits.ts';
 import { buildLayoutGuest, type LayoutGuest, type LayoutPart } from '../testing/layoutGuest.ts';
-import { makeLvmGroup } from '../testing/lvmGroup.ts';
-import { buildTinyGuest } from '../testing/tinyGuest.ts';
 import { leftovers } from '../testing/leftovers.ts';
+import { buildStripedGuest } from '../testing/stripedGuest.ts';
 import { tinyNeeds } from '../testing/tinyPlan.ts';
 import { probeGuest } from './probeGuest.ts';
 
-const mib = 1024 * 1024;
 const ext4 = { fileSystem: 'ext4', disk: 0, sizeMib: 32 } as const;
 const xfsRoot: LayoutPart = { mountPoint: '/', fileSystem: 'xfs', disk: 0, sizeMib: 320 };
 
@@ -74,33 +70,8 @@ describe.runIf(process.getuid?.() === 0)('probeGuest on layouts', () => {
   });
 
   it('reads a striped root, and says that the appliance alone could edit it', async () => {
-    await using tiny = await buildTinyGuest();
-    const source = await open(tiny.diskPath, 'r');
-    const root = Buffer.alloc(62 * mib);
-    await source.read(root, 0, root.length, mib);
-    await source.close();
-    const areas = [1, 2].map((index) => ({
-      path: join(tiny.folder, `disk-${index}.raw`),
-      offsetBytes: 0,
-      sizeBytes: 40 * mib,
-    }));
-    for (const { path } of areas) await writeFile(path, Buffer.alloc(40 * mib));
-    const lvcreate = 'lvcreate -i 2 -I 64K -L 62M -n root vg0'.split(' ');
-    await makeLvmGroup({ folder: tiny.folder, group: 'vg0', areas, commands: [lvcreate] });
-    const disks = await Promise.all(areas.map(({ path }) => open(path, 'r+')));
-    const stripe = 64 * 1024;
-    for (let index = 0; index * stripe < root.length; index += 1) {
-      const at = mib + Math.floor(index / 2) * stripe;
-      await disks[index % 2]?.write(root, index * stripe, stripe, at);
-    }
-    await Promise.all(disks.map((disk) => disk.close()));
-    const images = [];
-    for (const diskIndex of [0, 1]) {
-      const path = `disk-${diskIndex + 1}.raw`;
-      const chain = await openChain({ rootPath: tiny.folder, path, format: 'raw' });
-      images.push({ diskIndex, image: { chain, overlays: [] } });
-    }
-    const guest = await probeGuest({ ...tiny.context, images });
+    await using striped = await buildStripedGuest();
+    const guest = await probeGuest({ ...striped.context, images: striped.images });
     expect(guest.hostname).toBe('pgtest1');
     expect(guest.kernels).toHaveLength(1);
     const { edits, findings } = planEdits({ guest, needs: tinyNeeds, nics: [] });

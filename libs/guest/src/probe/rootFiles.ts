@@ -27,12 +27,21 @@ function mountsOf(guest: GuestFacts, layout: DiskLayout): readonly GuestMountFac
   return [{ mountPoint: '/', volume, fileSystem: root.fileSystem, options: [] }];
 }
 
-/** The facts name volumes by their place in the layout: the layout must still be the one they were found in. */
-function assertSame(found: VolumeFacts | undefined, known: VolumeFacts | undefined): void {
-  const same =
-    found !== undefined &&
-    (known === undefined || (known.uuid === found.uuid && known.content === found.content));
-  if (same) return;
+/** One volume at one place; a partition that was added since moves it in the list. */
+function isSame(found: VolumeFacts, known: VolumeFacts): boolean {
+  return (
+    found.diskIndex === known.diskIndex &&
+    found.offsetBytes === known.offsetBytes &&
+    found.name === known.name &&
+    found.uuid === known.uuid &&
+    found.content === known.content
+  );
+}
+
+/** Where a volume of the facts is in the layout of now: the file system must still be the one that was found. */
+function indexOf(layout: DiskLayout, known: VolumeFacts | undefined, index: number): number {
+  const now = known === undefined ? index : layout.volumes.findIndex((found) => isSame(found, known));
+  if (layout.volumes[now] !== undefined) return now;
   throw new AppError({
     code: 'GUEST_FILE_SYSTEM_CORRUPT',
     message: `open guest: ${known === undefined ? 'the root file system' : volumeLabel(known)} is not on the disks any more`,
@@ -66,9 +75,9 @@ export async function openRootFiles(params: {
     const mounted: MountedFiles[] = [];
     const dirty: string[] = [];
     for (const mount of mountsOf(guest, layout).filter(isRead)) {
-      const found = layout.volumes[mount.volume];
-      assertSame(found, guest.volumes?.[mount.volume]);
-      const { files, needsRecovery } = await reader.open(mount.volume, mount.options);
+      const index = indexOf(layout, guest.volumes?.[mount.volume], mount.volume);
+      const found = layout.volumes[index];
+      const { files, needsRecovery } = await reader.open(index, mount.options);
       mounted.push({ mountPoint: mount.mountPoint, files });
       if (needsRecovery && found !== undefined) dirty.push(volumeLabel(found));
     }

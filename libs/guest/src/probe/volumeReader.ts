@@ -18,7 +18,9 @@ export interface OpenVolume {
 
 /** Opens file systems of a layout for reading. Disposing ends what that took. */
 export interface VolumeReader extends AsyncDisposable {
-  canRead(volume: VolumeFacts): boolean;
+  readonly executor: 'host' | 'appliance';
+  /** Is the volume with this index a file system that can be opened here? */
+  canRead(volume: number): boolean;
   /**
    * Opens the volume with this index of the layout; `options` choose a part of it (`subvol=`).
    *
@@ -63,7 +65,11 @@ export function volumeReader(layout: DiskLayout, params: VolumeReaderParams): Vo
   };
 
   return {
-    canRead,
+    executor: 'host',
+    canRead: (index) => {
+      const volume = layout.volumes[index];
+      return volume !== undefined && canRead(volume) && (layout.sources[index] ?? null) !== null;
+    },
     open: async (index, options) => {
       const volume = layout.volumes[index];
       const source = layout.sources[index];

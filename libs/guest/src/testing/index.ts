@@ -1,3 +1,4 @@
+export * from './buildPackages.ts';
 export * from './guestTree.ts';
 export * from './tinyGuest.ts';
 export * from './leftovers.ts';

@@ -97,7 +97,10 @@ export function declareNeedsContract(name: string, hardware: GuestHardware): voi
         expect(needs.linuxStorageModules.length).toBeGreaterThan(0);
         expect(needs.linuxNetworkModules.length).toBeGreaterThan(0);
         expect(modules.filter((module) => !/^[a-z0-9_]+$/.test(module))).toEqual([]);
-        const { enable = [], disable = [] } = needs.agents ?? {};
+        const { enable = [], disable = [], install = [] } = needs.agents ?? {};
+        expect(install.filter(({ id }) => !enable.includes(id))).toEqual([]);
+        const services = install.flatMap((agent) => agent.services ?? []);
+        expect(services.filter((name) => !/^[\w-]+\.service$/.test(name))).toEqual([]);
         expect([...enable, ...disable].filter((id) => !agentIds.includes(id))).toEqual([]);
         expect(enable.filter((id) => disable.includes(id))).toEqual([]);
         expect(needs.cloudInitDatasources?.at(-1)).toBe('None');
@@ -141,8 +144,15 @@ export function declareNeedsContract(name: string, hardware: GuestHardware): voi
         expect(boots.length).toBeGreaterThan(0);
         const ids = (windows?.drivers ?? []).flatMap((driver) => driver.hardwareIds);
         expect(ids.filter((one) => !/^PCI\\VEN_[0-9A-F]{4}&DEV_[0-9A-F]{4}$/.test(one))).toEqual([]);
+        const words = (windows?.agents ?? []).flatMap(({ packages }) =>
+          packages.flatMap((one) => one.arguments ?? []),
+        );
+        expect(words.filter((word) => !/^[\w/=" -]+$/.test(word))).toEqual([]);
         const off = windows?.disabledServices ?? [];
-        const inUse = new Set([...(windows?.bootServices ?? []).flat(), ...(windows?.agent?.services ?? [])]);
+        const inUse = new Set([
+          ...(windows?.bootServices ?? []).flat(),
+          ...(windows?.agents ?? []).flatMap(({ services }) => services),
+        ]);
         expect(off.filter((service) => inUse.has(service))).toEqual([]);
       },
     );

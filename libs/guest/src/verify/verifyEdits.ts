@@ -4,21 +4,24 @@ import type { Logger } from '@ascend/runtime';
 import { applyTextEdit } from '../edits/applyTextEdit.ts';
 import { isPlaceEdit, isTextEdit, type GuestEdit, type TextEdit } from '../edits/guestEdit.ts';
 import { verifyEspEdits } from '../efi/espEdits.ts';
+import { verifyConversion } from '../firmware/verifyConversion.ts';
 import type { GuestFiles } from '../guestFiles.ts';
 import { findInitramfs, listKernelVersions, openInitramfs } from '../linux/kernels.ts';
 import { readKernelModules } from '../linux/kernelModules.ts';
 import { modulesOf, moduleName } from '../initramfs/initramfs.ts';
 import type { GuestDisk } from '../probe/openDisks.ts';
-import { openRootFiles } from '../probe/rootFiles.ts';
+import { rememberFiles } from './rememberFiles.ts';
+import { chosenAppliance, openGuestTree, policyOf, type ExecutorParams } from '../probe/guestTree.ts';
 import { imageOf } from '../apply/volumeExport.ts';
 import { textChanges, type GuestChange } from './guestDiff.ts';
 import { verifyWindowsGuest } from '../windows/guest/verifyWindowsGuest.ts';
 import { failedCheck, passedCheck } from './verifyFinding.ts';
 import { verifyInitramfs } from './verifyInitramfs.ts';
+import { verifyStaged } from './verifyStaged.ts';
 import { verifyPlaces } from './verifyPlaces.ts';
 
 /** What verification works with. */
-export interface VerifyParams {
+export interface VerifyParams extends ExecutorParams {
   /** All disks of the guest; on those that were written the overlay with the edits is on top. */
   readonly images: readonly GuestDisk[];
   readonly guest: GuestFacts;
@@ -75,8 +78,8 @@ async function verifyNeeds(files: GuestFiles, params: VerifyParams): Promise<rea
 }
 
 /** The same disks without the edits, for the diff: the overlays on top of the written ones are left out. */
-function withoutTops({ images, guest }: VerifyParams): readonly GuestDisk[] {
-  const written = writtenDisks(guest);
+function withoutTops({ images, guest, executor }: VerifyParams): readonly GuestDisk[] {
+  const written = writtenDisks(guest, policyOf(executor));
   return images.map((disk) =>
     written.includes(disk.diskIndex)
       ? { ...disk, image: { ...disk.image, overlays: disk.image.overlays.slice(0, -1) } }
@@ -84,13 +87,35 @@ function withoutTops({ images, guest }: VerifyParams): readonly GuestDisk[] {
   );
 }
 
-async function compareWithOriginal(files: GuestFiles, params: VerifyParams): Promise<VerifyResult> {
-  const paths = [...new Set(params.edits.filter(isTextEdit).map((edit) => edit.path))];
-  await using original = await openRootFiles({ ...params, images: withoutTops(params) });
-  const places = await verifyPlaces({ before: original.files, after: files, edits: params.edits });
+/** The files that the diff compares, as they were. */
+interface Original {
+  readonly files: GuestFiles;
+  close(): Promise<void>;
+}
+
+/** Text and links of the edited files, taken into memory: of an appliance one is enough at a time. */
+async function openOriginal(params: VerifyParams): Promise<Original> {
+  const opened = await openGuestTree({ ...params, images: withoutTops(params) });
+  if (chosenAppliance(params.guest, params) === null)
+    return { files: opened.files, close: async () => await opened[Symbol.asyncDispose]() };
+  try {
+    const paths = params.edits.flatMap((edit) => (isTextEdit(edit) || isPlaceEdit(edit) ? [edit.path] : []));
+    return { files: await rememberFiles(opened.files, paths, maxTextBytes), close: async () => undefined };
+  } finally {
+    await opened[Symbol.asyncDispose]();
+  }
+}
+
+async function compareWithOriginal(
+  files: GuestFiles,
+  original: GuestFiles,
+  { edits }: VerifyParams,
+): Promise<VerifyResult> {
+  const paths = [...new Set(edits.filter(isTextEdit).map((edit) => edit.path))];
+  const places = await verifyPlaces({ before: original, after: files, edits });
   const changes: GuestChange[] = [];
   for (const path of paths) {
-    changes.push(...textChanges(path, await readLatin(original.files, path), await readLatin(files, path)));
+    changes.push(...textChanges(path, await readLatin(original, path), await readLatin(files, path)));
   }
   return { findings: places.findings, diff: [...places.diff, ...changes] };
 }
@@ -101,10 +126,33 @@ async function verifyEsp({ images, guest, edits, workDir, signal }: VerifyParams
   return await verifyEspEdits({ image: imageOf(images, esp.diskIndex), esp, edits, workDir, signal });
 }
 
+async function verifyFirmware({ images, edits, workDir, signal }: VerifyParams): Promise<VerifyResult> {
+  const findings: Finding[] = [];
+  const diff: GuestChange[] = [];
+  for (const edit of edits.filter((candidate) => candidate.kind === 'convert-firmware')) {
+    const { diskIndex, menu } = edit.place;
+    const image = imageOf(images, diskIndex);
+    const menuImage = imageOf(images, menu.diskIndex);
+    const report = await verifyConversion({ image, menuImage, edit, workDir, signal });
+    findings.push(...report.findings);
+    diff.push(...report.diff);
+  }
+  return { findings, diff };
+}
+
 async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
-  await using opened = await openRootFiles(params);
+  const original = await openOriginal(params);
+  try {
+    return await verifyAgainst(original.files, params);
+  } finally {
+    await original.close();
+  }
+}
+
+async function verifyAgainst(original: GuestFiles, params: VerifyParams): Promise<VerifyResult> {
+  await using opened = await openGuestTree(params);
   const { files } = opened;
-  const compared = await compareWithOriginal(files, params);
+  const compared = await compareWithOriginal(files, original, params);
   const findings: Finding[] = [...compared.findings];
   const diff: GuestChange[] = [...compared.diff];
   for (const name of opened.dirty) {
@@ -124,13 +172,19 @@ async function verifyAll(params: VerifyParams): Promise<VerifyResult> {
     diff.push(...verdict.diff);
   }
   const esp = await verifyEsp(params);
-  findings.push(...(await verifyNeeds(files, params)), ...esp.findings);
-  return { findings, diff: [...diff, ...esp.diff] };
+  const staged = await verifyStaged(
+    files,
+    params.edits.filter((edit) => edit.kind === 'stage-file'),
+  );
+  const firmware = await verifyFirmware(params);
+  const parts = [esp, staged, firmware];
+  findings.push(...(await verifyNeeds(files, params)), ...parts.flatMap((part) => part.findings));
+  return { findings, diff: [...diff, ...parts.flatMap((part) => part.diff)] };
 }
 
 /**
  * Reads the edited guest again, on another way than it was written: a fresh read-only block server and this project's own
- * file system reader, no mount, no guest code. Also says what changed.
+ * file system reader, no mount, no guest code; where the appliance is chosen, a fresh read-only session of it. Also says what changed.
  *
  * @throws {AppError} GUEST_FILE_SYSTEM_CORRUPT, GUEST_INITRAMFS_UNREADABLE, DISK_*, OPERATION_CANCELLED
  */

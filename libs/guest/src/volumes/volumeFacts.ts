@@ -3,7 +3,7 @@ import { sliceSource, type ByteSource } from '../byteSource.ts';
 import { assembleGroups } from './lvm/assembleGroups.ts';
 import { assembleArrays } from './md/assembleArrays.ts';
 import { readMdMember, type MdMember } from './md/superblock.ts';
-import { espTypes } from './partitionTypes.ts';
+import { biosBootType, espTypes } from './partitionTypes.ts';
 import { readPartitionTable, type PartitionTable } from './partitionTable.ts';
 import { requirementOf, type Area, type StackedVolume } from './stackedVolume.ts';
 import { readVolumeContent } from './volumeContent.ts';
@@ -13,8 +13,6 @@ export interface OpenDisk {
   readonly diskIndex: number;
   readonly source: ByteSource;
 }
-
-const biosBootType = '21686148-6449-6e6f-744e-656564454649';
 
 /** What the volumes of all disks are, and what the root disk's table says about the firmware. */
 export interface DiskLayout {

@@ -117,7 +117,7 @@ function diskFindings(disk: RestorePointDisk, facts: ReadonlyMap<number, DiskFac
 /** Decides which disks take part and whether the restore point can be restored at all. */
 export function chooseDisks(params: PlanParams, policy: RestorePolicy): SourceDisks {
   const bootDisk = bootDiskOf(params);
-  const prepared = new Set([bootDisk, ...writtenDisks(params.facts.guest)]);
+  const prepared = new Set([bootDisk, ...writtenDisks(params.facts.guest, policy.executor)]);
   const excluded = new Set(policy.excludeDisks);
   const facts = new Map(
     params.facts.backupId === params.restorePoint.backupId

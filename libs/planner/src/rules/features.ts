@@ -1,6 +1,7 @@
-import type { Firmware, VmDevice } from '@ascend/domain';
+import type { VmDevice } from '@ascend/domain';
 import { finding, findingIf, showList, type Chosen } from '../finding.ts';
 import type { PlanParams } from '../params.ts';
+import type { FirmwareChoice } from './firmware.ts';
 
 /** What the new VM has of the old one's security hardware. */
 export interface Features {
@@ -19,12 +20,13 @@ const harmless: ReadonlySet<VmDevice['kind']> = new Set([
 ]);
 
 /** Secure Boot and TPM as the VM had them, where the platform and the firmware allow. */
-export function chooseFeatures(params: PlanParams, firmware: Firmware): Chosen<Features> {
+export function chooseFeatures(params: PlanParams, { firmware, converts }: FirmwareChoice): Chosen<Features> {
   const { capabilities } = params.platform;
   const had = { secureBoot: params.vmSpec?.secureBoot ?? false, tpm: params.vmSpec?.tpm ?? false };
-  const secureBoot = had.secureBoot && capabilities.secureBoot && firmware === 'uefi';
+  const secureBoot = had.secureBoot && capabilities.secureBoot && firmware === 'uefi' && !converts;
   const tpm = had.tpm && capabilities.tpm;
-  const why = capabilities.secureBoot ? `it boots with ${firmware}` : 'the platform does not offer it';
+  const reason = converts ? 'its new boot loader is not signed' : `it boots with ${firmware}`;
+  const why = capabilities.secureBoot ? reason : 'the platform does not offer it';
   return {
     value: { secureBoot, tpm },
     findings: [

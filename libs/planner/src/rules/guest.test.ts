@@ -32,7 +32,7 @@ const windowsNeeds: WindowsNeeds = {
   drivers: [],
   disabledServices: [],
   sanPolicy: null,
-  agent: null,
+  agents: [],
 };
 
 function messages(facts: WindowsFacts | undefined, needs: WindowsNeeds | undefined): readonly string[] {

@@ -1,7 +1,17 @@
-import type { Finding, GuestFacts, GuestNeeds, KernelFacts, RestorePolicy } from '@ascend/domain';
+import {
+  isBlocked,
+  type AgentView,
+  type Finding,
+  type GuestFacts,
+  type GuestNeeds,
+  type KernelFacts,
+  type RestorePolicy,
+} from '@ascend/domain';
 import { addressRulesProblem } from '@ascend/domain/addresses';
 import { finding, findingIf } from '../finding.ts';
 import type { PlanParams } from '../params.ts';
+import { agentPackageFindings } from './agentPackages.ts';
+import { windowsFindings } from './windowsGuest.ts';
 
 /** What one kernel has to get, and what it cannot get because it does not ship it. */
 interface KernelNeeds {
@@ -89,29 +99,17 @@ function deviceNameFindings(guest: GuestFacts): readonly Finding[] {
   );
 }
 
-/** Why a Windows guest must not be edited, by what was seen of its volume; null = nothing forbids it. */
-function windowsObstacle(guest: GuestFacts, needs: GuestNeeds): string | null {
-  const { windows } = guest;
-  if (windows === undefined || needs.windows === undefined)
-    return 'it is not known what the windows guest needs on this hardware';
-  const { volume } = windows;
-  if (volume.encrypted) return 'the Windows volume is encrypted by BitLocker';
-  if (volume.dynamicDisk) return 'the Windows volume lies on a dynamic disk';
-  if (windows.hibernation === 'hibernated')
-    return 'the Windows guest is hibernated, perhaps by a shutdown with fast start-up';
-  const inUse = volume.dirty === true || volume.logClosed === false;
-  return inUse ? 'the Windows volume was in use when it was backed up' : null;
+/** Who prepares which guest for what. */
+interface PreparationParams {
+  readonly guest: GuestFacts;
+  readonly needs: GuestNeeds;
+  readonly policy: RestorePolicy;
+  /** null = no agent can be named. */
+  readonly agent: AgentView | null;
 }
 
-function windowsFindings(guest: GuestFacts, needs: GuestNeeds, evidence: string): Finding[] {
-  const message = windowsObstacle(guest, needs);
-  if (message === null) return [];
-  return [
-    finding({ code: 'PLAN_GUEST_UNSUPPORTED', severity: 'blocked', subject: 'guest', message, evidence }),
-  ];
-}
-
-function preparationFindings(guest: GuestFacts, needs: GuestNeeds): Finding[] {
+function preparationFindings(params: PreparationParams): readonly Finding[] {
+  const { guest, needs, agent } = params;
   const kernels = bootedKernels(guest);
   const system = [guest.distribution, guest.version].filter((part) => part !== null).join(' ');
   const evidence = [system, ...guest.remarks].filter((part) => part !== '').join('; ');
@@ -126,7 +124,11 @@ function preparationFindings(guest: GuestFacts, needs: GuestNeeds): Finding[] {
       }),
     ];
   }
-  if (guest.family === 'windows') return windowsFindings(guest, needs, evidence);
+  const agents = agentPackageFindings(guest, needs, agent);
+  if (guest.family === 'windows') {
+    const found = windowsFindings({ ...params, evidence });
+    return isBlocked(found) ? found : [...found, ...agents];
+  }
   const lacking =
     guest.root === null ? 'root file system' : kernels.length === 0 ? 'kernel with a boot image' : null;
   if (lacking !== null) {
@@ -145,6 +147,7 @@ function preparationFindings(guest: GuestFacts, needs: GuestNeeds): Finding[] {
       kernelFindings(kernelNeeds(needs, kernel), guest, kernel === kernels.at(-1)),
     ),
     ...deviceNameFindings(guest),
+    ...agents,
   ];
 }
 
@@ -164,9 +167,9 @@ function rawFindings(guest: GuestFacts, needs: GuestNeeds): Finding[] {
 
 /** Wishes about what is inside the guest that cannot be met. */
 function wishFindings(policy: RestorePolicy): readonly Finding[] {
-  const { addressRules, firstBootScript, prepareGuest } = policy;
+  const { addressRules, firstBootScript, acceptDirty, prepareGuest } = policy;
   const problem = addressRulesProblem(addressRules);
-  const wishes = addressRules.length > 0 || firstBootScript !== null;
+  const wishes = addressRules.length > 0 || firstBootScript !== null || acceptDirty;
   return [
     ...findingIf(problem !== null, {
       code: 'GUEST_ADDRESS_RULE_UNUSABLE',
@@ -178,13 +181,18 @@ function wishFindings(policy: RestorePolicy): readonly Finding[] {
       code: 'PLAN_GUEST_RAW',
       severity: 'blocked',
       subject: 'guest',
-      message: 'addresses and a first-boot script are put in place only where the guest is prepared',
+      message: 'addresses, a first-boot script and dirty volumes matter only where the guest is prepared',
     }),
   ];
 }
 
 /** Can the guest be made ready for the target's hardware, and what will be done to it? */
-export function checkGuest(params: PlanParams, policy: RestorePolicy, needs: GuestNeeds): readonly Finding[] {
+export function checkGuest(
+  params: PlanParams,
+  policy: RestorePolicy,
+  chosen: { readonly needs: GuestNeeds; readonly agent: AgentView | null },
+): readonly Finding[] {
+  const { needs, agent } = chosen;
   const { guest } = params.facts;
   const remarks = guest.remarks.map((remark) =>
     finding({
@@ -196,7 +204,9 @@ export function checkGuest(params: PlanParams, policy: RestorePolicy, needs: Gue
   );
   return [
     ...wishFindings(policy),
-    ...(policy.prepareGuest ? preparationFindings(guest, needs) : rawFindings(guest, needs)),
+    ...(policy.prepareGuest
+      ? preparationFindings({ guest, needs, policy, agent })
+      : rawFindings(guest, needs)),
     ...remarks,
   ];
 }

@@ -32,8 +32,19 @@ function unmetNeeds(agent: AgentView, policy: RestorePolicy): readonly string[] 
   return needs.filter((need) => !need.met).map((need) => need.name);
 }
 
-function compareAgents(policy: RestorePolicy, scratchBytes: number): (a: AgentView, b: AgentView) => number {
+/** Among agents that are equal otherwise, one with drivers comes first for a guest that may need them. */
+function hasSources(agent: AgentView, params: PlanParams): boolean {
+  const { windowsDrivers = null, agentPackages = null } = agent.capabilities.guestSources ?? {};
+  return params.facts.guest.family === 'windows' ? windowsDrivers !== null : agentPackages !== null;
+}
+
+function compareAgents(
+  params: PlanParams,
+  policy: RestorePolicy,
+  scratchBytes: number,
+): (a: AgentView, b: AgentView) => number {
   const score = (agent: AgentView): number =>
+    (policy.prepareGuest && hasSources(agent, params) ? 0.5 : 0) +
     (agent.online ? 4 : 0) +
     (unmetNeeds(agent, policy).length === 0 ? 2 : 0) +
     (agent.capabilities.scratchFreeBytes >= scratchBytes ? 1 : 0);
@@ -132,7 +143,7 @@ export function placeWork(
   policy: RestorePolicy,
   scratchBytes: number,
 ): Chosen<Placement> {
-  const ranked = [...params.agents].sort(compareAgents(policy, scratchBytes));
+  const ranked = [...params.agents].sort(compareAgents(params, policy, scratchBytes));
   const rootOf = (agent: AgentView): string | undefined =>
     agent.repositories[params.restorePoint.repositoryId];
   const readers = ranked.filter((agent) => rootOf(agent) !== undefined);

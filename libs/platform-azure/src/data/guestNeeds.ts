@@ -27,6 +27,16 @@ const common: GuestNeeds = {
   unwantedKernelArguments: ['rhgb', 'quiet', 'crashkernel=auto'],
   agents: {
     enable: ['waagent', 'hv-daemons'],
+    install: [
+      {
+        id: 'waagent',
+        packages: {
+          deb: String.raw`(?:wa|walinux)agent_[\w.+~%:-]+\.deb`,
+          rpm: String.raw`WALinuxAgent-\d[\w.+~^-]*\.rpm`,
+        },
+        services: ['walinuxagent.service', 'waagent.service'],
+      },
+    ],
     disable: ['open-vm-tools', 'vendor-vm-tools', 'xe-guest-utilities', 'ngt', 'cloud-set-guest'],
   },
   cloudInitDatasources: ['Azure', 'None'],

@@ -12,11 +12,13 @@ const common: Partial<WindowsNeeds> = {
     'Ec2Config',
     'xensvc',
   ],
-  agent: {
-    name: 'azure-vm-agent',
-    services: ['WindowsAzureGuestAgent', 'RdAgent'],
-    packagePattern: String.raw`^WindowsAzureVmAgent.*\.msi$`,
-  },
+  agents: [
+    {
+      name: 'azure-vm-agent',
+      services: ['WindowsAzureGuestAgent', 'RdAgent'],
+      packages: [{ arch: null, pattern: String.raw`WindowsAzureVmAgent[\w.-]*\.msi`, kind: 'msi' }],
+    },
+  ],
 };
 
 /** As Azure/AzMigrate-Hydration prepares: vmbus, storvsc, storflt, for generation 1 intelide and atapi (read 2026-11-20). */

@@ -1,4 +1,4 @@
-import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { linuxAgents, type GuestNeeds, type GuestNeedsVariant } from '@ascend/domain';
 import { cloudstackWindowsNeeds } from './windowsNeeds.ts';
 
 /**
@@ -21,6 +21,7 @@ const common: Omit<GuestNeeds, 'linuxStorageModules'> = {
   networkIdentity: 'pin-by-mac',
   agents: {
     enable: ['qemu-guest-agent'],
+    install: [linuxAgents.qemuGuestAgent],
     // Its own password scripts stay: they are the platform's, and harmless without a password server.
     disable: ['open-vm-tools', 'vendor-vm-tools', 'waagent', 'hv-daemons', 'xe-guest-utilities', 'ngt'],
   },

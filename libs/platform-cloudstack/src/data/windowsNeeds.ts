@@ -1,4 +1,4 @@
-import { windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
+import { windowsAgents, windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
 
 const { virtioBlock, virtioScsi, virtioNet } = windowsDevices;
 
@@ -18,11 +18,7 @@ function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): W
       'Ec2Config',
       'xensvc',
     ],
-    agent: {
-      name: 'qemu-guest-agent',
-      services: ['QEMU-GA'],
-      packagePattern: String.raw`^qemu-ga-x86_64\.msi$`,
-    },
+    agents: [windowsAgents.qemuGuestAgent, windowsAgents.cloudbaseInit],
   });
 }
 

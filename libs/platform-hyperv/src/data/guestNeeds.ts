@@ -22,6 +22,15 @@ const common: GuestNeeds = {
   networkIdentity: 'pin-by-mac',
   agents: {
     enable: ['hv-daemons'],
+    install: [
+      {
+        id: 'hv-daemons',
+        packages: {
+          deb: String.raw`hyperv-daemons_[\w.+~%:-]+\.deb`,
+          rpm: String.raw`hyperv-daemons-\d[\w.+~^-]*\.rpm`,
+        },
+      },
+    ],
     disable: ['open-vm-tools', 'vendor-vm-tools', 'waagent', 'xe-guest-utilities', 'ngt', 'cloud-set-guest'],
   },
   // No data source of its own; a seed ISO is read as NoCloud.

@@ -1,4 +1,4 @@
-import type { GuestNeeds, GuestNeedsVariant } from '@ascend/domain';
+import { linuxAgents, type GuestNeeds, type GuestNeedsVariant } from '@ascend/domain';
 import { kvmWindowsNeeds } from './windowsNeeds.ts';
 
 /** What QEMU's hardware needs inside a guest, whatever the disk bus. */
@@ -18,6 +18,7 @@ const common: Omit<GuestNeeds, 'linuxStorageModules'> = {
   networkIdentity: 'pin-by-mac',
   agents: {
     enable: ['qemu-guest-agent'],
+    install: [linuxAgents.qemuGuestAgent],
     disable: [
       'open-vm-tools',
       'vendor-vm-tools',

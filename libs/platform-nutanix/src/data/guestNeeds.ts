@@ -21,6 +21,17 @@ const common: Omit<GuestNeeds, 'linuxStorageModules'> = {
   networkIdentity: 'pin-by-mac',
   agents: {
     enable: ['ngt', 'qemu-guest-agent'],
+    // File names as the vendor's image has them are not verified; an operator may call a package `ngt-…`.
+    install: [
+      {
+        id: 'ngt',
+        packages: {
+          deb: String.raw`(?:ngt|nutanix-guest-(?:agent|tools))[_-][\w.+~%:-]+\.deb`,
+          rpm: String.raw`(?:ngt|nutanix-guest-(?:agent|tools))-\d[\w.+~^-]*\.rpm`,
+        },
+        services: ['ngt_guest_agent.service'],
+      },
+    ],
     disable: [
       'open-vm-tools',
       'vendor-vm-tools',

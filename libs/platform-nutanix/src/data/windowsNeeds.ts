@@ -1,4 +1,4 @@
-import { windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
+import { windowsAgents, windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
 
 const { virtioBlock, virtioScsi, virtioNet } = windowsDevices;
 
@@ -18,8 +18,22 @@ function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): W
       'Ec2Config',
       'xensvc',
     ],
-    // The platform's tools come as a setup program on an ISO it attaches itself.
-    agent: null,
+    // The setup program of the ISO that the platform attaches, renamed; its switches are general knowledge, not verified.
+    agents: [
+      {
+        name: 'nutanix-guest-tools',
+        services: ['Nutanix Guest Agent', 'Nutanix Guest Tools Agent'],
+        packages: [
+          {
+            arch: 'amd64',
+            pattern: String.raw`(?:ngt|nutanix-guest-tools)[\w.-]*\.exe`,
+            kind: 'exe',
+            arguments: ['/quiet', 'ACCEPTEULA=yes', '/norestart'],
+          },
+        ],
+      },
+      windowsAgents.cloudbaseInit,
+    ],
   });
 }
 

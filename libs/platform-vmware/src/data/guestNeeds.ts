@@ -14,6 +14,17 @@ const common: Omit<GuestNeeds, 'linuxStorageModules'> = {
   networkIdentity: 'pin-by-mac',
   agents: {
     enable: ['open-vm-tools', 'vendor-vm-tools'],
+    install: [
+      {
+        id: 'open-vm-tools',
+        satisfiedBy: ['vendor-vm-tools'],
+        packages: {
+          deb: String.raw`open-vm-tools_[\w.+~%:-]+\.deb`,
+          rpm: String.raw`open-vm-tools-\d[\w.+~^-]*\.rpm`,
+        },
+        services: ['open-vm-tools.service', 'vmtoolsd.service'],
+      },
+    ],
     disable: ['waagent', 'hv-daemons', 'xe-guest-utilities', 'ngt', 'cloud-set-guest'],
   },
   // VMware reads guestinfo, OVF the ISO of a vApp; NoCloud where an operator attaches a seed.

@@ -2,6 +2,9 @@ import { windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@
 
 const { pvscsi, vmxnet3 } = windowsDevices;
 
+/** Without a dialogue and without a restart of its own. */
+const silent = ['/S', '/v"/qn REBOOT=R"'];
+
 function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): WindowsNeeds {
   return windowsNeeds({
     bootServices: some.bootServices ?? [],
@@ -16,11 +19,28 @@ function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): W
       'Ec2Config',
       'xensvc',
     ],
-    agent: {
-      name: 'vmware-tools',
-      services: ['VMTools'],
-      packagePattern: String.raw`^vmware[ -]tools.*\.msi$`,
-    },
+    // Names of the vendor's downloads, its setup program's switches (general knowledge, not read from a page of the vendor).
+    agents: [
+      {
+        name: 'vmware-tools',
+        services: ['VMTools'],
+        packages: [
+          {
+            arch: 'amd64',
+            pattern: String.raw`VMware-tools-[\d.]+-\d+-(?:x86_64|x64)\.exe`,
+            kind: 'exe',
+            arguments: silent,
+          },
+          {
+            arch: 'x86',
+            pattern: String.raw`VMware-tools-[\d.]+-\d+-i[36]86\.exe`,
+            kind: 'exe',
+            arguments: silent,
+          },
+          { arch: null, pattern: String.raw`VMware-tools[\w.-]*\.msi`, kind: 'msi' },
+        ],
+      },
+    ],
   });
 }
 

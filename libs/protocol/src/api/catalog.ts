@@ -17,6 +17,8 @@ export const catalogChangeSchema = z
     disks: z.number().int(),
     removed: z.number().int(),
     skipped: z.array(z.object({ path: z.string(), code: z.string(), reason: z.string() })),
+    /** Of a scan: what was changed or is missing in VM descriptions beside the disks. */
+    remarks: z.array(z.object({ path: z.string(), code: z.string(), reason: z.string() })),
   })
   .meta({ id: 'CatalogChange' });
 

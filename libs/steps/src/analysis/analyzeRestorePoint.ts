@@ -1,6 +1,6 @@
-import { factsVersion, type RestorePointFacts, type SourceFormat } from '@ascend/domain';
+import { factsVersion, type ExecutorPolicy, type RestorePointFacts, type SourceFormat } from '@ascend/domain';
 import { analyzeChain, fingerprintOf, openChain, type DiskChain } from '@ascend/disk';
-import { probeGuest } from '@ascend/guest';
+import { applianceChoice, probeGuest, type ApplianceSetup } from '@ascend/guest';
 import type { Clock, Logger } from '@ascend/runtime';
 
 /** Which restore point to analyse, and where. */
@@ -16,6 +16,10 @@ export interface AnalyzeRestorePointParams {
   }[];
   /** Private scratch folder; nothing stays in it. */
   readonly workDir: string;
+  /** For guests that the host's parsers cannot look into; absent = no appliance here. */
+  readonly appliance?: ApplianceSetup;
+  /** Default: `auto`. */
+  readonly executor?: ExecutorPolicy;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -72,7 +76,9 @@ async function analyzeOpened(
     disks.push(await analyzeChain(chain, { diskIndex, workDir, signal }));
   }
   const images = opened.map(({ diskIndex, chain }) => ({ diskIndex, image: { chain, overlays: [] } }));
-  const guest = await probeGuest({ images, workDir, logger, signal });
+  const { appliance: setup, executor = 'auto' } = params;
+  const by = setup === undefined ? {} : { appliance: await applianceChoice(setup) };
+  const guest = await probeGuest({ images, workDir, logger, signal, executor, ...by });
   return {
     version: factsVersion,
     backupId: params.backupId,

@@ -5,7 +5,7 @@ import { makeImage, withTempFolder } from '@ascend/disk/testing';
 import { runProcess } from '@ascend/runtime';
 import { expect, test } from 'vitest';
 import { scanCatalogue } from './scanCatalogue.ts';
-import { readVmSpecFile } from './vmSpecFile.ts';
+import { readVmSpecFile } from './specFile.ts';
 
 const { signal } = new AbortController();
 
@@ -33,9 +33,13 @@ async function putSpec(root: string, relPath: string, spec: unknown = webSpec): 
   await writeFile(path.join(root, relPath), JSON.stringify(spec));
 }
 
+function own(root: string, name: string) {
+  return { path: path.join(root, name), readers: [] };
+}
+
 /** Names of the VMs' specifications by VM, and what was left out by path. */
 async function scanned(rootPath: string) {
-  const { contexts, skipped } = await scanCatalogue({ rootPath, signal });
+  const { contexts, skipped } = await scanCatalogue({ rootPath, readers: [], signal });
   return {
     specs: Object.fromEntries(contexts.map(({ vmName, vmSpec }) => [vmName, vmSpec?.name ?? null])),
     skipped: Object.fromEntries(skipped.map(({ relPath, code }) => [relPath, code])),
@@ -49,14 +53,14 @@ test('a VM folder with a specification beside the disks tells the whole VM', asy
     await putSpec(root, 'ctx-web/web.vmspec.json');
     await writeFile(path.join(root, 'ctx-db/db.ovf'), '<x/>');
     await writeFile(path.join(root, 'ctx-db/notes.json'), '{}');
-    const scan = await scanCatalogue({ rootPath: root, signal });
+    const scan = await scanCatalogue({ rootPath: root, readers: [], signal });
     expect(scan.contexts.find(({ vmName }) => vmName === 'web')?.vmSpec).toEqual(webSpec);
     expect(scan.contexts.find(({ vmName }) => vmName === 'db')).toMatchObject({
       vmSpec: null,
       sidecars: ['ctx-db/db.ovf', 'ctx-db/notes.json'],
     });
     expect(scan.skipped).toEqual([]);
-    expect(await scanCatalogue({ rootPath: root, signal })).toEqual(scan);
+    expect(await scanCatalogue({ rootPath: root, readers: [], signal })).toEqual(scan);
   });
 });
 
@@ -108,7 +112,7 @@ test.each([
   await withTempFolder(async (root) => {
     await putImage(root, 'ctx-web/disk-0/backup-web-disk0-20251008-192431.qcow2');
     await writeFile(path.join(root, 'ctx-web/web.vmspec.json'), content);
-    const { contexts, skipped } = await scanCatalogue({ rootPath: root, signal });
+    const { contexts, skipped } = await scanCatalogue({ rootPath: root, readers: [], signal });
     expect(contexts).toMatchObject([{ vmName: 'web', vmSpec: null, backups: [{}] }]);
     expect(skipped).toMatchObject([{ relPath: 'ctx-web/web.vmspec.json', code: 'CATALOG_SPEC_INVALID' }]);
     expect(skipped[0]?.reason).not.toMatch(/\p{Cc}/u);
@@ -133,7 +137,7 @@ test('links and pipes are never read, whatever they are called', async () => {
           'ctx-b/disk-1': 'DISK_PATH_OUTSIDE_REPOSITORY',
         },
       });
-      await expect(readVmSpecFile(path.join(root, 'ctx-c/c.vmspec.json'))).rejects.toMatchObject({
+      await expect(readVmSpecFile(own(root, 'ctx-c/c.vmspec.json'))).rejects.toMatchObject({
         code: 'CATALOG_SPEC_INVALID',
       });
     });
@@ -155,7 +159,7 @@ test('specifications that are too much for one answer are left out beyond the li
         });
       await putSpec(root, `${name}.vmspec.json`, { ...webSpec, tags });
     }
-    const { contexts, skipped } = await scanCatalogue({ rootPath: root, signal });
+    const { contexts, skipped } = await scanCatalogue({ rootPath: root, readers: [], signal });
     expect(contexts).toHaveLength(26);
     expect(contexts.filter(({ vmSpec }) => vmSpec !== null).length).toBeGreaterThanOrEqual(23);
     expect(skipped.length).toBeGreaterThan(0);
@@ -166,22 +170,24 @@ test('specifications that are too much for one answer are left out beyond the li
 test('a specification given by hand is read by the same rules, and the reason names file and field', async () => {
   await withTempFolder(async (root) => {
     await putSpec(root, 'mine.json');
-    await expect(readVmSpecFile(path.join(root, 'mine.json'))).resolves.toEqual(webSpec);
+    await expect(readVmSpecFile(own(root, 'mine.json'))).resolves.toMatchObject({ spec: webSpec });
     await putSpec(root, 'mine.json', { ...webSpec, cpuCount: 0 });
-    await expect(readVmSpecFile(path.join(root, 'mine.json'))).rejects.toMatchObject({
+    await expect(readVmSpecFile(own(root, 'mine.json'))).rejects.toMatchObject({
       code: 'CATALOG_SPEC_INVALID',
       message: expect.stringMatching(/mine\.json: 1 wrong fields: cpuCount: /) as unknown,
     });
-    await expect(readVmSpecFile(path.join(root, 'none.json'))).rejects.toMatchObject({
+    await expect(readVmSpecFile(own(root, 'none.json'))).rejects.toMatchObject({
       code: 'CATALOG_SPEC_INVALID',
     });
-    await expect(readVmSpecFile(root)).rejects.toMatchObject({ code: 'CATALOG_SPEC_INVALID' });
+    await expect(readVmSpecFile(own(root, '.'))).rejects.toMatchObject({ code: 'CATALOG_SPEC_INVALID' });
   });
 });
 
 test('a scan that was cancelled reads nothing more', async () => {
   await withTempFolder(async (root) => {
-    await expect(scanCatalogue({ rootPath: root, signal: AbortSignal.abort() })).rejects.toMatchObject({
+    await expect(
+      scanCatalogue({ rootPath: root, readers: [], signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({
       code: 'OPERATION_CANCELLED',
     });
   });

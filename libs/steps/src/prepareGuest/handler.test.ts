@@ -63,6 +63,20 @@ it("puts the plan's rules for addresses and its first-boot script into the guest
   expect(changes.some((line) => line.startsWith('etc/ascend/first-boot/script: '))).toBe(true);
 });
 
+it('puts a boot loader for the firmware of the plan into a guest made for the other one, and only where the plan says so', async () => {
+  const program = `\x7fELF\x02\x01\x01${'\0'.repeat(9)}\x02\0\x3e\0${'\0'.repeat(44)}`;
+  const grub = "menuentry 'Tiny' {\n  linux /boot/vmlinuz ro quiet\n}\n";
+  await putGuest({ grub, files: { 'usr/bin/dpkg': program } });
+  const { context } = world.contextFor({ kind: 'prepare-guest' });
+  const plan = { ...context.operation.plan, firmware: 'uefi' as const };
+  const changesOf = async (changed: typeof plan & { readonly convertsFirmware?: boolean }) => {
+    const ran = await prepareGuest.run({ ...context, operation: { ...context.operation, plan: changed } });
+    return prepareGuestOutputSchema.parse(ran).diff.map(({ path }) => path);
+  };
+  expect(await changesOf({ ...plan, convertsFirmware: true })).toContain('EFI/BOOT/BOOTX64.EFI');
+  expect(await changesOf(plan)).not.toContain('EFI/BOOT/BOOTX64.EFI');
+});
+
 it('refuses a plan whose hardware the target does not have', async () => {
   await putGuest();
   const other = world.contextFor({ kind: 'prepare-guest' }).context;

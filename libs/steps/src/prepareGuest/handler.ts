@@ -1,7 +1,15 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { chooseNeeds, type GuestFacts, type GuestNeeds } from '@ascend/domain';
+import { chooseNeeds, type GuestFacts, type GuestNeeds, type RestorePlan } from '@ascend/domain';
 import { AppError } from '@ascend/errors';
-import { planEdits, probeGuest } from '@ascend/guest';
+import {
+  applianceChoice,
+  noGuestSources,
+  openGuestSources,
+  planEdits,
+  probeGuest,
+  type OpenedSources,
+  type PlannedEdits,
+} from '@ascend/guest';
 import { assertNotBlocked } from '../blocked.ts';
 import { overlayPaths, type OverlayPaths } from '../overlays.ts';
 import { openSource } from '../source.ts';
@@ -52,6 +60,34 @@ function describeSystem(guest: GuestFacts): string {
     .join(' ');
 }
 
+/** Who edits the guest: as the plan wants it, with the appliance of this machine. */
+async function chosenExecutor({ operation, appliance: setup }: StepContext) {
+  const { executor = 'auto' } = operation.plan.policy;
+  return setup === undefined ? { executor } : { executor, appliance: await applianceChoice(setup) };
+}
+
+interface Preparation {
+  readonly guest: GuestFacts;
+  readonly needs: GuestNeeds;
+  readonly opened: OpenedSources;
+}
+
+/** The edits of a restore's plan, by what was found in the guest and on this machine. */
+function planGuest(plan: RestorePlan, { guest, needs, opened }: Preparation): PlannedEdits {
+  const { addressRules, firstBootScript, acceptDirty, executor = 'auto' } = plan.policy;
+  return planEdits({
+    guest,
+    needs,
+    nics: plan.nics,
+    firmware: plan.convertsFirmware === true ? plan.firmware : null,
+    addressRules,
+    firstBootScript,
+    executor,
+    packages: opened.packages,
+    windows: { drivers: opened.drivers, acceptDirtyFileSystem: acceptDirty },
+  });
+}
+
 async function prepare(context: StepContext): Promise<Omit<PrepareGuestOutput, 'startedAtMs' | 'endedAtMs'>> {
   const { operation, workDir, logger, signal } = context;
   const needs = plannedNeeds(context);
@@ -59,15 +95,18 @@ async function prepare(context: StepContext): Promise<Omit<PrepareGuestOutput, '
     context.report({ phase, bytesDone: 0, bytesTotal: 0, bytesSkipped: 0 });
   const overlays = plannedOverlays(context);
   const source = await openSource(operation.plan);
-  const { nics, policy } = operation.plan;
-  const { addressRules, firstBootScript } = policy;
+  const by = await chosenExecutor(context);
   report('probe guest');
   const images = [...source.chains].map(([diskIndex, chain]) => ({
     diskIndex,
     image: { chain, overlays: [] },
   }));
-  const guest = await probeGuest({ images, workDir, logger, signal });
-  const planned = planEdits({ guest, needs, nics, addressRules, firstBootScript });
+  const guest = await probeGuest({ images, workDir, logger, signal, ...by });
+  const sources = context.guestSources ?? noGuestSources;
+  // Staged files are read again when the overlay is verified: what was unpacked goes after that.
+  await using opened = await openGuestSources({ sources, guest, needs, workDir, signal });
+  for (const remark of opened.drivers?.remarks ?? []) logger.warn('driver package left out', { remark });
+  const planned = planGuest(operation.plan, { guest, needs, opened });
   assertNotBlocked(planned.findings, 'prepare guest');
   for (const { paths } of overlays) await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   const keys = new Map(overlays.map(({ diskIndex, resourceKey }) => [diskIndex, resourceKey]));
@@ -86,6 +125,7 @@ async function prepare(context: StepContext): Promise<Omit<PrepareGuestOutput, '
     logger,
     signal,
     report,
+    ...by,
     onCreated: ({ diskIndex, sealed }) => context.ledger.present(keys.get(diskIndex) ?? '', { path: sealed }),
   });
   return {

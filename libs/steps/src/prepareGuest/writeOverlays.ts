@@ -1,8 +1,21 @@
 import { rm } from 'node:fs/promises';
 import { createOverlay, sealOverlay, type DiskChain } from '@ascend/disk';
-import { writtenDisks, type Finding, type GuestFacts, type GuestNeeds } from '@ascend/domain';
+import {
+  writtenDisks,
+  type ExecutorPolicy,
+  type Finding,
+  type GuestFacts,
+  type GuestNeeds,
+} from '@ascend/domain';
 import { AppError } from '@ascend/errors';
-import { applyEdits, verifyEdits, type GuestChange, type GuestDisk, type GuestEdit } from '@ascend/guest';
+import {
+  applyEdits,
+  verifyEdits,
+  type ApplianceChoice,
+  type GuestChange,
+  type GuestDisk,
+  type GuestEdit,
+} from '@ascend/guest';
 import type { Logger } from '@ascend/runtime';
 import { assertNotBlocked } from '../blocked.ts';
 
@@ -24,6 +37,10 @@ export interface WriteOverlaysParams {
   readonly guest: GuestFacts;
   readonly edits: readonly GuestEdit[];
   readonly needs: GuestNeeds;
+  /** Default: `auto`. */
+  readonly executor?: ExecutorPolicy;
+  /** Absent: none is used. */
+  readonly appliance?: ApplianceChoice;
   readonly workDir: string;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -41,7 +58,7 @@ export interface WrittenOverlays {
 }
 
 /** All disks, the planned ones with their overlays. Every disk that edits write to must be planned. */
-function overlaidImages({ disks, images, guest }: WriteOverlaysParams): readonly GuestDisk[] {
+function overlaidImages({ disks, images, guest, executor }: WriteOverlaysParams): readonly GuestDisk[] {
   if (guest.root === null) {
     throw new AppError({
       code: 'STEP_PLAN_MISMATCH',
@@ -49,7 +66,7 @@ function overlaidImages({ disks, images, guest }: WriteOverlaysParams): readonly
     });
   }
   const planned = new Map(disks.map((disk) => [disk.diskIndex, disk]));
-  const unplanned = writtenDisks(guest).find((diskIndex) => !planned.has(diskIndex));
+  const unplanned = writtenDisks(guest, executor).find((diskIndex) => !planned.has(diskIndex));
   if (unplanned !== undefined) {
     const message = `prepare guest: the guest's system is also on disk ${unplanned}, for which no overlay is planned`;
     throw new AppError({ code: 'STEP_PLAN_MISMATCH', message });
@@ -68,16 +85,17 @@ function overlaidImages({ disks, images, guest }: WriteOverlaysParams): readonly
  * DISK_*, OPERATION_CANCELLED
  */
 export async function writeOverlays(params: WriteOverlaysParams): Promise<WrittenOverlays> {
-  const { disks, guest, edits, needs, workDir, logger, signal, report } = params;
+  const { disks, guest, edits, needs, workDir, logger, signal, report, executor, appliance } = params;
   const images = overlaidImages(params);
   for (const disk of disks) {
     await Promise.all([disk.partial, disk.sealed].map((path) => rm(path, { force: true })));
     await createOverlay({ image: { chain: disk.chain, overlays: [] }, path: disk.partial });
     await params.onCreated?.(disk);
   }
-  await applyEdits({ images, guest, edits, needs, workDir, logger, signal, report });
+  const edited = { images, guest, edits, needs, workDir, logger, signal, executor, appliance };
+  await applyEdits({ ...edited, report });
   report('verify guest');
-  const verified = await verifyEdits({ images, guest, edits, needs, workDir, logger, signal });
+  const verified = await verifyEdits(edited);
   assertNotBlocked(verified.findings, 'verify guest');
   for (const disk of disks) {
     await params.onVerified?.(disk);

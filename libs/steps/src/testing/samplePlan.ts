@@ -30,6 +30,7 @@ export interface PlanParams {
   readonly nics?: readonly Pick<PlannedNic, 'mac' | 'guestName' | 'addresses'>[];
   readonly addressRules?: RestorePlan['policy']['addressRules'];
   readonly firstBootScript?: string;
+  readonly acceptDirty?: boolean;
 }
 
 function planSteps(params: PlanParams, disks: readonly PlannedDisk[]): readonly PlanStep[] {
@@ -119,6 +120,8 @@ function toPolicy(params: PlanParams): RestorePlan['policy'] {
     bandwidthBytesPerSecond: params.bandwidthBytesPerSecond ?? null,
     addressRules: params.addressRules ?? [],
     firstBootScript: params.firstBootScript ?? null,
+    acceptDirty: params.acceptDirty ?? false,
+    executor: 'auto',
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '@ascend/domain';
 import type { Connector } from '@ascend/connector';
 import { createMemoryPlatform, type MemoryPlatform } from '@ascend/connector/testing';
+import type { GuestSources } from '@ascend/guest';
 import { silentLogger, systemClock, Secret } from '@ascend/runtime';
 import type { z } from 'zod';
 import type { StepContext, StepHandler, StepOperation } from '../stepHandler.ts';
@@ -50,6 +51,7 @@ export interface StepWorld extends AsyncDisposable {
 export interface RunParams {
   readonly diskIndex?: number;
   readonly signal?: AbortSignal;
+  readonly guestSources?: GuestSources;
 }
 
 interface ContextParams extends RunParams {
@@ -114,6 +116,7 @@ export async function createStepWorld(
       clock: systemClock,
       signal: request.signal ?? new AbortController().signal,
       workDir,
+      ...(request.guestSources === undefined ? {} : { guestSources: request.guestSources }),
       target: {
         targetId: 'target-1',
         guestNeeds: target.guestNeeds ?? target.connector.guestNeeds,

@@ -51,6 +51,8 @@ export function samplePlan(planId: string, backupId: string): RestorePlan {
       bandwidthBytesPerSecond: null,
       addressRules: [],
       firstBootScript: null,
+      acceptDirty: false,
+      executor: 'auto',
     },
     source: {
       repositoryId: 'repo-1',

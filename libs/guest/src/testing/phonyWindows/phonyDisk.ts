@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createOverlay, openChain, type DiskImage } from '@ascend/disk';
 import { runProcess, silentLogger, type Logger } from '@ascend/runtime';
 import type { FileTree } from './memoryFiles.ts';
-import { writePhonyVolume } from './phonyImage.ts';
+import { writePhonyVolume, type OddFiles } from './phonyImage.ts';
 
 const mib = 1024 * 1024;
 const volumeBytes = 32 * mib;
@@ -29,6 +29,7 @@ export interface PhonyLayout {
   readonly uefi: boolean;
   /** Type of the Windows partition in the table; default: basic data. */
   readonly partitionType?: string;
+  readonly odd?: OddFiles;
 }
 
 const basicData = 'EBD0A0A2-B9E5-4433-87C0-68B6B72699C7';
@@ -79,7 +80,8 @@ export async function buildPhonyDisk(files: FileTree, layout: PhonyLayout): Prom
   await file.close();
   await runProcess({ program: 'sfdisk', args: ['--quiet', diskPath], input: tableOf(layout) });
   const volume = join(folder, 'volume.img');
-  await writePhonyVolume({ path: volume, files, workDir, signal: signal() });
+  const odd = layout.odd ?? {};
+  await writePhonyVolume({ path: volume, files, odd, workDir, signal: signal() });
   await copyInto(diskPath, volume, volumeOffset);
   if (layout.uefi) await copyInto(diskPath, await makeEsp(folder), mib);
   await rm(volume);

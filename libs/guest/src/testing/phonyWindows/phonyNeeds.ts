@@ -30,7 +30,16 @@ export const phonyNeeds: WindowsNeeds = {
   ],
   disabledServices: ['VMTools', 'VGAuthService'],
   sanPolicy: 1,
-  agent: { name: 'qemu-guest-agent', services: ['QEMU-GA'], packagePattern: '^qemu-ga-x86_64\\.msi$' },
+  agents: [
+    {
+      name: 'qemu-guest-agent',
+      services: ['QEMU-GA'],
+      packages: [
+        { arch: 'amd64', pattern: String.raw`qemu-ga-x86_64\.msi`, kind: 'msi' },
+        { arch: 'x86', pattern: String.raw`qemu-ga-i386\.msi`, kind: 'msi' },
+      ],
+    },
+  ],
 };
 
 /** The one planned card, with the MAC of the source unless told. */
@@ -53,7 +62,7 @@ export function phonyPlanParams(nicMac: string | null): Omit<WindowsPlanParams, 
     networkIdentity: 'pin-by-mac',
     nics: [phonyPlannedNic(nicMac)],
     drivers: null,
-    agentPackage: null,
+    packages: null,
     esp: null,
     acceptDirtyFileSystem: false,
     unlocked: false,

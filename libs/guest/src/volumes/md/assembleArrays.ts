@@ -80,7 +80,7 @@ export async function assembleArrays(members: readonly MemberArea[]): Promise<re
     if (first === undefined) continue;
     const name = arrayName(first.member);
     const area = arrayArea(activeMembers(group));
-    volumes.push(
+    const { facts, source } =
       typeof area === 'string'
         ? unreadableVolume({
             name,
@@ -88,8 +88,8 @@ export async function assembleArrays(members: readonly MemberArea[]): Promise<re
             reason: area,
             diskIndex: first.area.segments[0]?.diskIndex ?? 0,
           })
-        : await describeStacked(name, area),
-    );
+        : await describeStacked(name, area);
+    volumes.push({ facts: { ...facts, arrayUuid: first.member.setUuid }, source });
   }
   return volumes;
 }

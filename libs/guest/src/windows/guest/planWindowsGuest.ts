@@ -9,14 +9,12 @@ import { planWindowsEdits } from '../plan/planWindowsEdits.ts';
 export interface WindowsSources {
   /** Driver packages; null = none configured. */
   readonly drivers: DriverFolder | null;
-  /** Installer of the target's agent; null = none configured. */
-  readonly agentPackage: string | null;
   /** Edit a file system that was in use when it was backed up: its own log is dropped. */
   readonly acceptDirtyFileSystem: boolean;
 }
 
 /** Nothing is configured and nothing allowed. */
-const noSources: WindowsSources = { drivers: null, agentPackage: null, acceptDirtyFileSystem: false };
+const noSources: WindowsSources = { drivers: null, acceptDirtyFileSystem: false };
 
 function refuse(message: string, action: string): PlannedEdits {
   const about = { severity: 'blocked', message, evidence: '', action } as const;
@@ -95,6 +93,7 @@ export function planWindowsGuest(params: PlanEditsParams, more: readonly Finding
     nics,
     esp: guest.windows.esp ?? null,
     unlocked: false,
+    packages: params.packages ?? null,
     ...(params.windows ?? noSources),
   });
   const findings = [...more, ...planned.findings, ...moved.findings, ...scriptFindings(firstBootScript)];

@@ -48,7 +48,7 @@ async function plan(disk: PhonyDisk, guest: GuestFacts) {
     guest,
     needs,
     nics: [phonyPlannedNic(phonyMac)],
-    windows: { drivers: await readDriverFolder(folder), agentPackage: null, acceptDirtyFileSystem: false },
+    windows: { drivers: await readDriverFolder(folder), acceptDirtyFileSystem: false },
   });
 }
 
@@ -158,7 +158,7 @@ describe('a Windows that must not be edited', () => {
     expect(planEdits(params).findings).toContainEqual(
       expect.objectContaining({ code: 'GUEST_FILE_SYSTEM_DIRTY', severity: 'blocked' }),
     );
-    const windows = { drivers: null, agentPackage: null, acceptDirtyFileSystem: true };
+    const windows = { drivers: null, acceptDirtyFileSystem: true };
     expect(planEdits({ ...params, windows }).findings).toContainEqual(
       expect.objectContaining({ code: 'GUEST_FILE_SYSTEM_DIRTY', severity: 'warning' }),
     );

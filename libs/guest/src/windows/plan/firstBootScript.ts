@@ -1,3 +1,5 @@
+import type { WindowsAgentPackage } from '@ascend/domain';
+
 /** A static address that first boot gives to a network card. Every text was checked to be an address. */
 export interface StaticAddress {
   /** Lower case with colons; null = the only network card. */
@@ -8,14 +10,21 @@ export interface StaticAddress {
   readonly dnsServers: readonly string[];
 }
 
+/** A package that first boot installs. Name and arguments were checked to be plain. */
+export interface AgentInstall {
+  /** Below the folder of the system. */
+  readonly path: string;
+  readonly kind: WindowsAgentPackage['kind'];
+  readonly arguments: readonly string[];
+}
+
 /** What first boot has to do. Paths are below the folder of the system. */
 export interface FirstBootWork {
   readonly infPaths: readonly string[];
   /** Driver files that were put into `System32\\drivers`. */
   readonly driverFiles: readonly string[];
   readonly network: readonly StaticAddress[];
-  /** Path of an MSI package; null = none. */
-  readonly agentPackage: string | null;
+  readonly agents: readonly AgentInstall[];
 }
 
 /** Name of the service that runs the script. */
@@ -81,18 +90,33 @@ export function networkScript(network: readonly StaticAddress[]): string {
   return lines.join('\r\n');
 }
 
+/** How a package is installed without a user and without a restart of its own. */
+function installCommand({ path, kind, arguments: words }: AgentInstall): string {
+  const file = `"%SystemRoot%\\${path}"`;
+  if (kind === 'msi') return `msiexec.exe /i ${file} /qn /norestart`;
+  if (kind === 'cab') return `dism.exe /online /add-package /packagepath:${file} /norestart /quiet`;
+  return `start "" /wait ${[file, ...words].join(' ')}`;
+}
+
+function agentLines(agent: AgentInstall, index: number): readonly string[] {
+  const name = agent.path.slice(agent.path.lastIndexOf('\\') + 1);
+  const mark = `%folder%\\${name}.done`;
+  // A try that failed elsewhere must not install it again. 3010, 1641: done after a restart. 1638: another version is there.
+  return [
+    `if exist "${mark}" goto after_agent_${index}`,
+    `${installCommand(agent)} >>"%log%" 2>&1`,
+    'set code=%errorlevel%',
+    `echo agent ${name}: %code% >>"%log%"`,
+    'set good=0',
+    'for %%c in (0 3010 1641 1638) do if "%code%"=="%%c" set good=1',
+    `if "%good%"=="1" (echo %code% >"${mark}") else set failed=1`,
+    `:after_agent_${index}`,
+  ];
+}
+
 function workLines(work: FirstBootWork): readonly string[] {
   // 259: no device here needs it. 3010: done after a reboot.
   const drivers = work.infPaths.map((path) => `call :driver "%SystemRoot%\\${path}"`);
-  const agent =
-    work.agentPackage === null
-      ? []
-      : [
-          `msiexec.exe /i "%SystemRoot%\\${work.agentPackage}" /qn /norestart >>"%log%" 2>&1`,
-          'set code=%errorlevel%',
-          'echo agent: %code% >>"%log%"',
-          'if not "%code%"=="0" if not "%code%"=="3010" if not "%code%"=="1641" set failed=1',
-        ];
   const network =
     work.network.length === 0
       ? []
@@ -100,7 +124,7 @@ function workLines(work: FirstBootWork): readonly string[] {
           'powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File "%folder%\\network.ps1" >>"%log%" 2>&1',
           'if errorlevel 1 set failed=1',
         ];
-  return [...drivers, ...network, ...agent];
+  return [...drivers, ...network, ...work.agents.flatMap(agentLines)];
 }
 
 /** The script of the first boot: a bounded number of tries and boots, then it takes its service away. */

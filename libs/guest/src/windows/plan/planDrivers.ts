@@ -1,4 +1,10 @@
-import type { Finding, WindowsFacts, WindowsNeeds } from '@ascend/domain';
+import {
+  usableServices,
+  windowsService,
+  type Finding,
+  type WindowsFacts,
+  type WindowsNeeds,
+} from '@ascend/domain';
 import { chooseDriver, type ChosenDriver } from '../drivers/chooseDriver.ts';
 import type { DriverService } from '../drivers/driverPackage.ts';
 import { parseNtVersion, type DriverTarget } from '../drivers/infTarget.ts';
@@ -6,7 +12,7 @@ import type { RegistryEdit } from '../registry/registryEdit.ts';
 import type { RegistryData } from '../registry/registryValue.ts';
 import { criticalDeviceEdits, driverDatabaseEdits } from './driverDatabase.ts';
 import { finding, type PlannedWindows, type WindowsPlanParams } from './planParams.ts';
-import { bootSetOf, serviceOf, startEdits } from './planServices.ts';
+import { startEdits } from './planServices.ts';
 import type { WindowsEdit } from './windowsEdit.ts';
 
 type DriverNeed = WindowsNeeds['drivers'][number];
@@ -58,7 +64,7 @@ function serviceEdits(
       value('ImagePath', { type: 'REG_EXPAND_SZ', data: `System32\\drivers\\${service.binary}` }),
       ...(service.group === null ? [] : [value('Group', { type: 'REG_SZ', data: service.group })]),
       ...service.parameters.map((part) => value(part.name, part.value, part.key)),
-      ...(serviceOf(set, service.name)?.startOverride === true ? [override] : []),
+      ...(windowsService(set, service.name)?.startOverride === true ? [override] : []),
     ];
   });
 }
@@ -103,7 +109,8 @@ function missing(need: DriverNeed, problem: string): Finding {
   return finding('GUEST_DRIVER_PACKAGE_MISSING', need.bootCritical ? 'blocked' : 'warning', {
     message: `no driver for ${need.about}: ${problem}`,
     evidence: need.hardwareIds.join(', '),
-    action: 'configure a driver folder or virtio-win image with drivers for this Windows',
+    action:
+      'configure a driver folder or virtio-win image with drivers for this Windows (--windows-drivers, ASCEND_AGENT_WINDOWS_DRIVERS)',
   });
 }
 
@@ -113,16 +120,6 @@ interface OneDriver extends PlannedWindows {
 }
 
 const nothing = { edits: [], findings: [], infPath: null, driverFile: null };
-
-/** Drivers of a device that the guest has already, service and file. */
-function installedServices(params: WindowsPlanParams, need: DriverNeed): readonly string[] {
-  const set = bootSetOf(params);
-  if (set === null) return [];
-  return need.installedServices.filter((name) => {
-    const service = serviceOf(set, name);
-    return service !== null && service.filePresent !== false;
-  });
-}
 
 function installEdits(
   params: WindowsPlanParams,
@@ -167,7 +164,7 @@ function planPackage(
 
 function planOne(params: WindowsPlanParams, need: DriverNeed, target: DriverTarget): OneDriver {
   if (need.inboxSinceBuild !== null && target.build >= need.inboxSinceBuild) return nothing;
-  const installed = installedServices(params, need);
+  const installed = usableServices(params.facts, need.installedServices);
   if (installed.length > 0) {
     const reason = `the guest has ${installed.join(', ')} for ${need.about}`;
     const edits = need.bootCritical

@@ -1,5 +1,4 @@
-import { basename } from 'node:path';
-import type { Finding, PlannedNic, WindowsAgentNeed, WindowsInterfaceFacts } from '@ascend/domain';
+import type { Finding, PlannedNic, WindowsInterfaceFacts } from '@ascend/domain';
 import type { RegistryEdit } from '../registry/registryEdit.ts';
 import type { RegistryData } from '../registry/registryValue.ts';
 import {
@@ -9,8 +8,8 @@ import {
   networkScript,
   type StaticAddress,
 } from './firstBootScript.ts';
+import { planWindowsAgents } from './planAgents.ts';
 import { finding, type PlannedWindows, type WindowsPlanParams } from './planParams.ts';
-import { bootSetOf, serviceOf } from './planServices.ts';
 import type { WindowsEdit } from './windowsEdit.ts';
 
 /** The planned card of an interface: by MAC, by the name in the guest, or because there is only one of both. */
@@ -52,38 +51,6 @@ function planStaticAddresses(params: WindowsPlanParams): PlannedNetwork {
   return { network, findings };
 }
 
-interface PlannedAgent extends PlannedWindows {
-  /** Below the folder of the system; null = nothing to install. */
-  readonly packagePath: string | null;
-}
-
-function isInstalled(params: WindowsPlanParams, agent: WindowsAgentNeed): boolean {
-  const set = bootSetOf(params);
-  const hasService = set !== null && agent.services.some((name) => serviceOf(set, name) !== null);
-  return hasService || params.facts.agents.includes(agent.name);
-}
-
-function planAgent(params: WindowsPlanParams): PlannedAgent {
-  const nothing = { edits: [], findings: [], packagePath: null };
-  const { agent } = params.needs;
-  if (agent === null || isInstalled(params, agent)) return nothing;
-  const name = params.agentPackage === null ? '' : basename(params.agentPackage);
-  // Only MSI packages have one way to be installed without a user; the name goes into a script.
-  if (params.agentPackage === null || !/^[\w.+-]+\.msi$/i.test(name)) {
-    const message = `${agent.name} is not installed and ${name === '' ? 'no package of it is configured' : `${name} is no MSI package`}`;
-    const action = 'install it after the restore';
-    const evidence = params.facts.agents.join(', ') || 'no agents';
-    return {
-      ...nothing,
-      findings: [finding('GUEST_AGENT_PACKAGE_MISSING', 'warning', { message, evidence, action })],
-    };
-  }
-  const path = `${params.facts.systemRoot}/${firstBootFolder}/${name}`;
-  const reason = `first boot installs ${agent.name}, the agent of the target`;
-  const edits: readonly WindowsEdit[] = [{ kind: 'stage-file', source: params.agentPackage, path, reason }];
-  return { edits, findings: [], packagePath: `${firstBootFolder}\\${name}` };
-}
-
 /**
  * The service that runs the script: cmd.exe starts it detached and ends, so the service manager counts the start as
  * failed (event 7000/7009) and leaves the script alone; no program of ours is needed in the guest.
@@ -106,7 +73,7 @@ function serviceEdits(params: WindowsPlanParams): readonly RegistryEdit[] {
       key: `${set.name}\\Services\\${firstBootService}`,
       name,
       value,
-      reason: 'drivers, addresses and the agent are installed when Windows runs',
+      reason: 'drivers, addresses and agents are installed when Windows runs',
     })),
   );
 }
@@ -118,22 +85,22 @@ export function planFirstBoot(
 ): PlannedWindows {
   const { infPaths } = staged;
   const { network, findings } = planStaticAddresses(params);
-  const agent = planAgent(params);
-  const all = [...findings, ...agent.findings];
-  if (infPaths.length === 0 && network.length === 0 && agent.packagePath === null)
+  const agents = planWindowsAgents(params);
+  const all = [...findings, ...agents.findings];
+  if (infPaths.length === 0 && network.length === 0 && agents.installs.length === 0)
     return { edits: [], findings: all };
   const folder = `${params.facts.systemRoot}/${firstBootFolder}`;
-  const script = firstBootScript({ ...staged, network, agentPackage: agent.packagePath });
+  const script = firstBootScript({ ...staged, network, agents: agents.installs });
   const file = (name: string, content: string): WindowsEdit => ({
     kind: 'write-file',
     path: `${folder}/${name}`,
     content,
     mode: 0o644,
-    reason: 'drivers, addresses and the agent are installed when Windows runs',
+    reason: 'drivers, addresses and agents are installed when Windows runs',
   });
   return {
     edits: [
-      ...agent.edits,
+      ...agents.edits,
       file('firstboot.cmd', script),
       ...(network.length === 0 ? [] : [file('network.ps1', networkScript(network))]),
       ...serviceEdits(params),

@@ -1,4 +1,5 @@
 import type { Finding, PlannedNic, WindowsEspFacts, WindowsFacts, WindowsNeeds } from '@ascend/domain';
+import type { PackageFolder } from '../../packages/packageFolder.ts';
 import type { DriverFolder } from '../drivers/driverFolder.ts';
 import type { WindowsEdit } from './windowsEdit.ts';
 
@@ -13,8 +14,8 @@ export interface WindowsPlanParams {
   readonly nics: readonly PlannedNic[];
   /** Configured driver packages; null = none configured. */
   readonly drivers: DriverFolder | null;
-  /** The configured package of the target's agent on this machine; null = none. */
-  readonly agentPackage: string | null;
+  /** Configured packages of agents; null = none configured. */
+  readonly packages: PackageFolder | null;
   /** null = the guest boots by BIOS. */
   readonly esp: EspPrograms | null;
   /** The operator allows editing a file system that was in use; its own log is dropped then. */

@@ -1,23 +1,6 @@
-import type { WindowsControlSetFacts, WindowsServiceFacts } from '@ascend/domain';
-import { bootControlSet } from '../probe/controlSets.ts';
+import { bootControlSet, usableServices, windowsService } from '@ascend/domain';
 import type { RegistryEdit } from '../registry/registryEdit.ts';
 import { finding, type PlannedWindows, type WindowsPlanParams } from './planParams.ts';
-
-/** A service of a control set, any case; null when it has none of that name. */
-export function serviceOf(set: WindowsControlSetFacts, name: string): WindowsServiceFacts | null {
-  const wanted = name.toUpperCase();
-  return set.services.find((service) => service.name.toUpperCase() === wanted) ?? null;
-}
-
-/** The control set of the next boot. */
-export function bootSetOf(params: WindowsPlanParams): WindowsControlSetFacts | null {
-  const { facts } = params;
-  const name = bootControlSet(
-    facts.select,
-    facts.controlSets.map((set) => set.name),
-  );
-  return facts.controlSets.find((set) => set.name === name) ?? null;
-}
 
 /** Sets `Start` of a service in every control set that has it with another one; a key that would override it goes. */
 export function startEdits(
@@ -27,7 +10,7 @@ export function startEdits(
 ): readonly RegistryEdit[] {
   const { start, reason } = wanted;
   return params.facts.controlSets.flatMap((set) => {
-    const service = serviceOf(set, name);
+    const service = windowsService(set, name);
     if (service === null) return [];
     const place = { hive: 'SYSTEM', key: `${set.name}\\Services\\${service.name}`, reason } as const;
     const edits: RegistryEdit[] = [];
@@ -47,14 +30,11 @@ export function startEdits(
 
 /** The drivers Windows ships for the target's disks, started at boot in every control set. */
 export function planBootServices(params: WindowsPlanParams): PlannedWindows {
-  const set = bootSetOf(params);
+  const set = bootControlSet(params.facts);
   const edits: RegistryEdit[] = [];
   const findings: PlannedWindows['findings'][number][] = [];
   for (const group of params.needs.bootServices) {
-    const present = group.filter((name) => {
-      const service = set === null ? null : serviceOf(set, name);
-      return service !== null && service.filePresent !== false;
-    });
+    const present = usableServices(params.facts, group);
     if (present.length === 0) {
       findings.push(
         finding('GUEST_DRIVER_PACKAGE_MISSING', 'blocked', {
@@ -91,10 +71,12 @@ export function planOtherServices(params: WindowsPlanParams): PlannedWindows {
     ),
   }));
   const disabled = off.filter((each) => each.edits.length > 0);
-  const agentOn = (needs.agent?.services ?? []).flatMap((name) => {
-    const isOff = facts.controlSets.some((set) => serviceOf(set, name)?.start === 4);
-    return isOff ? startEdits(params, name, { start: 2, reason: `${name} is the agent of the target` }) : [];
-  });
+  const agentOn = needs.agents
+    .flatMap(({ services }) => services)
+    .flatMap((name) => {
+      const isOff = facts.controlSets.some((set) => windowsService(set, name)?.start === 4);
+      return isOff ? startEdits(params, name, { start: 2, reason: `${name} is an agent of the target` }) : [];
+    });
   const findings =
     disabled.length === 0
       ? []

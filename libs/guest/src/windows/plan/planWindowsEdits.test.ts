@@ -12,6 +12,7 @@ import {
   writePhonyDrivers,
   type PhonyName,
 } from '../../testing/phonyWindows/index.ts';
+import type { PackageFolder } from '../../packages/packageFolder.ts';
 import { readDriverFolder, type DriverFolder } from '../drivers/driverFolder.ts';
 import { probeWindows } from '../probe/probeWindows.ts';
 import type { WindowsPlanParams } from './planParams.ts';
@@ -36,6 +37,11 @@ async function driverFolder(date?: string): Promise<DriverFolder> {
     await writePhonyDrivers(root, date);
     return await readDriverFolder(root);
   });
+}
+
+function packagesOf(...relPaths: readonly string[]): PackageFolder {
+  const files = relPaths.map((relPath) => ({ path: `/packages/${relPath}`, relPath, sizeBytes: 5 }));
+  return { folder: '/packages', files };
 }
 
 async function planOf(name: PhonyName, change: Partial<WindowsPlanParams> = {}) {
@@ -118,7 +124,9 @@ describe('planning a Windows guest', () => {
   });
 
   test('first boot installs drivers and gives the address to the card with the MAC, with bounded tries', async () => {
-    const { edits, findings } = await planOf('2k25', { agentPackage: '/packages/qemu-ga-x86_64.msi' });
+    const { edits, findings } = await planOf('2k25', {
+      packages: packagesOf('qemu-ga-x86_64.msi', 'qemu-ga-i386.msi'),
+    });
     const file = (name: string): string => {
       const edit = edits.find((each) => each.kind === 'write-file' && each.path === `Windows/Ascend/${name}`);
       return edit?.kind === 'write-file' ? edit.content : '';
@@ -173,7 +181,7 @@ describe('planning a Windows guest', () => {
       drivers: [],
       disabledServices: [],
       sanPolicy: null,
-      agent: null,
+      agents: [],
     };
     const { edits, findings } = await planOf('2k25', { needs, networkIdentity: 'platform-dhcp' });
     expect([edits, findings]).toStrictEqual([[], []]);
@@ -260,12 +268,69 @@ describe('refusing a Windows guest', () => {
     ]);
   });
 
-  test.each([null, '/packages/setup.exe', '/packages/a & b.msi'])(
-    'agent package %j: a warning, nothing staged',
-    async (path) => {
-      const { edits, findings } = await planOf('2k19', { agentPackage: path });
-      expect(findings.map((each) => each.code)).toContain('GUEST_AGENT_PACKAGE_MISSING');
-      expect(edits.some((edit) => edit.kind === 'stage-file' && edit.source === path)).toBe(false);
-    },
-  );
+  test.each([
+    ['no folder', null, 'no folder of packages is configured'],
+    [
+      'a folder without the file',
+      packagesOf('qemu-ga-i386.msi', 'setup.exe'),
+      'has no package for this guest',
+    ],
+  ])('%s for the agent: a warning that names the file, nothing staged', async (_title, packages, reason) => {
+    const { edits, findings } = await planOf('2k19', { packages });
+    const found = findings.filter((each) => each.code === 'GUEST_AGENT_PACKAGE_MISSING');
+    expect(found.map(({ severity }) => severity)).toStrictEqual(['warning']);
+    expect(found[0]?.message).toContain(reason);
+    expect(found[0]?.evidence).toContain('qemu-ga-x86_64');
+    expect(edits.some((edit) => edit.kind === 'stage-file' && edit.source.startsWith('/packages'))).toBe(
+      false,
+    );
+  });
+
+  test.each([
+    [
+      'exe',
+      ['/S', '/v"/qn REBOOT=R"'],
+      'start "" /wait "%SystemRoot%\\Ascend\\tools-2.exe" /S /v"/qn REBOOT=R"',
+    ],
+    ['cab', [], 'dism.exe /online /add-package /packagepath:"%SystemRoot%\\Ascend\\tools-2.exe" /norestart'],
+    ['msi', [], 'msiexec.exe /i "%SystemRoot%\\Ascend\\tools-2.exe" /qn /norestart'],
+  ] as const)('a package of kind %s is installed silently, the newest one', async (kind, words, line) => {
+    const way = { arch: null, pattern: String.raw`tools-\d+\.exe`, kind, arguments: words };
+    const agents = [{ name: 'tools', services: [], packages: [way] }];
+    const packages = packagesOf('tools-1.exe', 'tools-2.exe', 'old/tools-0.exe');
+    const { edits } = await planOf('2k19', { packages, needs: { ...phonyNeeds, agents } });
+    const script = edits.find((edit) => edit.kind === 'write-file' && edit.path.endsWith('firstboot.cmd'));
+    expect(script).toMatchObject({ content: expect.stringContaining(line) });
+    expect(edits).toContainEqual(
+      expect.objectContaining({
+        kind: 'stage-file',
+        source: '/packages/tools-2.exe',
+        path: 'Windows/Ascend/tools-2.exe',
+      }),
+    );
+  });
+
+  test.each([
+    ['of an age that needs it', 7601, { belowBuild: 9200 }, 1],
+    ['too new for it', 9200, { belowBuild: 9200 }, 0],
+    ['too old for it', 7601, { fromBuild: 9200, belowBuild: 9600 }, 0],
+    ['for which it is optional', 9600, { optional: true }, 0],
+  ])('a Windows %s misses %j', async (_title, build, limits, count) => {
+    const agents = [
+      { name: 'x', services: [], packages: [{ arch: null, pattern: 'x', kind: 'msi' as const }], ...limits },
+    ];
+    const facts = { ...(await factsOf('2k19')), build };
+    const { findings } = await planOf('2k19', { facts, needs: { ...phonyNeeds, agents } });
+    expect(findings.filter((each) => each.code === 'GUEST_AGENT_PACKAGE_MISSING')).toHaveLength(count);
+  });
+
+  test('a package whose name a script cannot hold is named and left out', async () => {
+    const way = { arch: null, pattern: '.*', kind: 'msi' } as const;
+    const needs = { ...phonyNeeds, agents: [{ name: 'x', services: [], packages: [way] }] };
+    const { edits, findings } = await planOf('2k19', { needs, packages: packagesOf('a & b%.msi') });
+    expect(findings.find((each) => each.code === 'GUEST_AGENT_PACKAGE_MISSING')?.evidence).toBe(
+      '"a & b%.msi"',
+    );
+    expect(edits.some((edit) => edit.kind === 'stage-file' && edit.path.includes('Ascend/a'))).toBe(false);
+  });
 });

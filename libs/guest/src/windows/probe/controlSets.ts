@@ -83,10 +83,3 @@ export function readSelect(system: Hive): WindowsFacts['select'] {
     lastKnownGood: readDword(key, 'LastKnownGood'),
   };
 }
-
-/** The name of the control set that the next boot uses: Select\Default, else Current, else the first. */
-export function bootControlSet(select: WindowsFacts['select'], names: readonly string[]): string | null {
-  const number = select.default ?? select.current;
-  const wanted = `CONTROLSET${String(number ?? 1).padStart(3, '0')}`;
-  return names.find((name) => name.toUpperCase() === wanted) ?? names[0] ?? null;
-}

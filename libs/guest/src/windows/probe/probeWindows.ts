@@ -1,11 +1,11 @@
-import type { WindowsFacts, WindowsVolumeFacts } from '@ascend/domain';
+import { bootControlSet, type WindowsFacts, type WindowsVolumeFacts } from '@ascend/domain';
 import type { GuestFiles } from '../../guestFiles.ts';
 import type { Hive } from '../registry/hive.ts';
 import { readDword, readText } from '../registry/registryValue.ts';
 import { findPath, readStart } from '../windowsFiles.ts';
 import { agentsOf, type AgentTable } from './agents.ts';
 import { programArchitecture } from './architecture.ts';
-import { bootControlSet, readControlSets, readSelect } from './controlSets.ts';
+import { readControlSets, readSelect } from './controlSets.ts';
 import { readHibernation } from './hibernation.ts';
 import { readInterfaces } from './interfaces.ts';
 import { readGuestHive, type GuestHive } from './readHives.ts';
@@ -91,11 +91,9 @@ export async function probeWindows(params: {
   const wanted = new Set([...services, ...agentNames].map((name) => name.toUpperCase()));
   const controlSets = await readControlSets({ files, system: system.hive, systemRoot, wanted });
   const select = readSelect(system.hive);
-  const boot = bootControlSet(
-    select,
-    controlSets.map((set) => set.name),
-  );
-  const present = controlSets.find((set) => set.name === boot)?.services.map((service) => service.name) ?? [];
+  const bootSet = bootControlSet({ select, controlSets });
+  const boot = bootSet?.name ?? null;
+  const present = bootSet?.services.map((service) => service.name) ?? [];
   const current = software?.hive.key(String.raw`Microsoft\Windows\CurrentVersion`) ?? null;
   const facts: WindowsFacts = {
     ...readVersion(software?.hive),
