@@ -9,8 +9,6 @@ export interface RangeStore {
   readonly open: Map<string, Buffer>;
   /** Requests by method. */
   readonly counts: Map<string, number>;
-  /** Most requests that were on their way at once. */
-  readonly atOnce: () => number;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
@@ -43,7 +41,6 @@ export function createRangeStore(): RangeStore {
   const published = new Map<string, Buffer>();
   const open = new Map<string, Buffer>();
   const counts = new Map<string, number>();
-  let [now, most] = [0, 0];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, search } = new URL(request.url ?? '', 'http://peer');
     const method = request.method ?? '';
@@ -65,15 +62,8 @@ export function createRangeStore(): RangeStore {
     published,
     open,
     counts,
-    atOnce: () => most,
     handler: (request, response) => {
-      now += 1;
-      most = Math.max(most, now);
-      void answer(request, response)
-        .catch(() => response.destroy())
-        .finally(() => {
-          now -= 1;
-        });
+      void answer(request, response).catch(() => response.destroy());
     },
   };
 }
