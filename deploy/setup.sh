@@ -72,6 +72,7 @@ lvm lvm2
 mdadm mdadm
 cryptsetup cryptsetup-bin
 rpmbuild rpm
+ar binutils
 dpkg-deb dpkg
 hivexsh libhivex-bin
 LIST

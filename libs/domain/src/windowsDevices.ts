@@ -41,6 +41,18 @@ export const windowsDevices = {
   ena: device('the elastic network adapter', pci('1D0F', 'EC20', 'EC21'), ['ena']),
 } as const;
 
+/** Needs on hardware with a virtio network card, by what the guest boots from; agents and foreign services are the target's own. */
+export function virtioWindowsNeeds(
+  target: Pick<WindowsNeeds, 'agents' | 'disabledServices'>,
+): (boot: Partial<Pick<WindowsNeeds, 'bootServices' | 'drivers'>>) => WindowsNeeds {
+  return ({ bootServices = [], drivers = [] }) =>
+    windowsNeeds({
+      bootServices,
+      drivers: [...drivers, windowsDevices.virtioNet(false)],
+      ...target,
+    });
+}
+
 /** Needs of a target, every part that is left out empty. */
 export function windowsNeeds(some: Partial<WindowsNeeds>): WindowsNeeds {
   return { bootServices: [], drivers: [], disabledServices: [], sanPolicy: 1, agents: [], ...some };

@@ -1,26 +1,22 @@
-import { windowsAgents, windowsDevices, windowsInbox, windowsNeeds, type WindowsNeeds } from '@ascend/domain';
+import { virtioWindowsNeeds, windowsAgents, windowsDevices, windowsInbox } from '@ascend/domain';
 
-const { virtioBlock, virtioScsi, virtioNet } = windowsDevices;
+const { virtioBlock, virtioScsi } = windowsDevices;
 
-function needs(some: Pick<Partial<WindowsNeeds>, 'bootServices' | 'drivers'>): WindowsNeeds {
-  return windowsNeeds({
-    bootServices: some.bootServices ?? [],
-    drivers: [...(some.drivers ?? []), virtioNet(false)],
-    // Agents of other platforms: they would fail at every boot (service names of their installers).
-    disabledServices: [
-      'VMTools',
-      'VGAuthService',
-      'vm3dservice',
-      'vmvss',
-      'WindowsAzureGuestAgent',
-      'RdAgent',
-      'AWSLiteAgent',
-      'Ec2Config',
-      'xensvc',
-    ],
-    agents: [windowsAgents.qemuGuestAgent, windowsAgents.cloudbaseInit],
-  });
-}
+const needs = virtioWindowsNeeds({
+  // Agents of other platforms: they would fail at every boot (service names of their installers).
+  disabledServices: [
+    'VMTools',
+    'VGAuthService',
+    'vm3dservice',
+    'vmvss',
+    'WindowsAzureGuestAgent',
+    'RdAgent',
+    'AWSLiteAgent',
+    'Ec2Config',
+    'xensvc',
+  ],
+  agents: [windowsAgents.qemuGuestAgent, windowsAgents.cloudbaseInit],
+});
 
 /** What a Windows guest needs on a KVM host of a zone, by `rootDiskController`. */
 export const cloudstackWindowsNeeds = {

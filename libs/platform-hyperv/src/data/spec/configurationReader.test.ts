@@ -1,4 +1,4 @@
-import { declareReaderContract } from '@ascend/vm-spec/testing';
+import { declareReaderContract, readExample, specOf } from '@ascend/vm-spec/testing';
 import { expect, test } from 'vitest';
 import { configurationReader } from './configurationReader.ts';
 import {
@@ -16,46 +16,24 @@ declareReaderContract({
   ],
 });
 
-function reading(text: string, selector: string | null = null) {
-  const { spec, findings, unknownFields } = configurationReader.read({ name: 'document', text }, selector);
-  const told = findings.map(({ code, subject }) => `${subject} ${code}`);
-  return { spec, told, unknownFields };
-}
-
 test('the smallest configuration gives a VM of generation 1', () => {
-  expect(reading(minimalConfiguration)).toEqual({
-    spec: {
+  expect(readExample(configurationReader, minimalConfiguration)).toEqual({
+    spec: specOf({
       name: 'tiny',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 536870912,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: [],
     unknownFields: [],
   });
 });
 
 test('a configuration gives IDE disks before SCSI disks, both kinds of interfaces and devices of the host', () => {
-  expect(reading(richConfiguration)).toEqual({
-    spec: {
+  expect(readExample(configurationReader, richConfiguration)).toEqual({
+    spec: specOf({
       name: 'alt & gut',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 2147483648,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -89,11 +67,7 @@ test('a configuration gives IDE disks before SCSI disks, both kinds of interface
         { nicIndex: 0, mac: '00:15:5d:01:07:dc', network: 'Größe 名前', model: 'synthetic', addresses: [] },
         { nicIndex: 1, mac: null, network: 'old', model: 'legacy', addresses: [] },
       ],
-      osId: null,
       notes: 'n',
-      tags: {},
-      cpuArch: null,
-      clock: null,
       devices: [
         { kind: 'cdrom', description: 'ide1:0 C:\\iso\\tools.iso' },
         { kind: 'raw-device', description: 'scsi0:0 \\\\.\\PHYSICALDRIVE3 (physical)' },
@@ -101,7 +75,7 @@ test('a configuration gives IDE disks before SCSI disks, both kinds of interface
         { kind: 'serial-port', description: '\\\\.\\pipe\\com1' },
         { kind: 'pci-passthrough', description: '11111111-9256-4f0d-be2c-3a13887f7b03' },
       ],
-    },
+    }),
     told: [
       'disk:0 SPEC_VALUE_MISSING',
       'disk:1 SPEC_VALUE_MISSING',
@@ -113,15 +87,13 @@ test('a configuration gives IDE disks before SCSI disks, both kinds of interface
 });
 
 test('the same tree as JSON is read, and impossible values give findings', () => {
-  expect(reading(jsonConfiguration)).toEqual({
-    spec: {
+  expect(readExample(configurationReader, jsonConfiguration)).toEqual({
+    spec: specOf({
       name: 'new',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 4294967296,
       firmware: 'uefi',
       secureBoot: true,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -133,14 +105,7 @@ test('the same tree as JSON is read, and impossible values give findings', () =>
           sourceName: 'C:\\Fake\\Path\\scsi.vhdx',
         },
       ],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['backup SPEC_VALUE_MISSING', 'backup SPEC_VALUE_INVALID', 'disk:0 SPEC_VALUE_MISSING'],
     unknownFields: [],
   });

@@ -1,4 +1,4 @@
-import { declareReaderContract } from '@ascend/vm-spec/testing';
+import { declareReaderContract, readExample, specOf } from '@ascend/vm-spec/testing';
 import { expect, test } from 'vitest';
 import { vmReader } from './vmReader.ts';
 import { clixmlVm, minimalVm, richVm, vmList } from './testing/vmDocuments.ts';
@@ -13,42 +13,23 @@ declareReaderContract({
   ],
 });
 
-function reading(text: string, selector: string | null = null) {
-  const { spec, findings, unknownFields } = vmReader.read({ name: 'document', text }, selector);
-  const told = findings.map(({ code, subject }) => `${subject} ${code}`);
-  return { spec, told, unknownFields };
-}
-
 test('the smallest object gives a VM of generation 1', () => {
-  expect(reading(minimalVm)).toEqual({
-    spec: {
+  expect(readExample(vmReader, minimalVm)).toEqual({
+    spec: specOf({
       name: 'tiny',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 536870912,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: [],
     unknownFields: [],
   });
 });
 
 test('the answers of several cmdlets give disks by controller with sizes and boot order, and devices of the host', () => {
-  expect(reading(richVm)).toEqual({
-    spec: {
+  expect(readExample(vmReader, richVm)).toEqual({
+    spec: specOf({
       name: 'Größe 名前',
       cpuCount: 8,
-      coresPerSocket: null,
       memoryBytes: 8589934592,
       firmware: 'uefi',
       secureBoot: true,
@@ -86,11 +67,7 @@ test('the answers of several cmdlets give disks by controller with sizes and boo
         { nicIndex: 0, mac: '00:15:5d:01:07:dc', network: 'LAN', model: 'synthetic', addresses: [] },
         { nicIndex: 1, mac: null, network: null, model: 'synthetic', addresses: [] },
       ],
-      osId: null,
       notes: 'two\nlines',
-      tags: {},
-      cpuArch: null,
-      clock: null,
       devices: [
         { kind: 'shared-disk', description: 'scsi0:1 C:\\vm\\root.vhdx' },
         { kind: 'raw-device', description: 'scsi0:2 Disk 3 500.00 GB' },
@@ -98,22 +75,20 @@ test('the answers of several cmdlets give disks by controller with sizes and boo
         { kind: 'gpu', description: '\\\\?\\PCI#VEN_10DE' },
         { kind: 'pci-passthrough', description: 'PCIROOT(0)#PCI(0300)' },
       ],
-    },
+    }),
     told: ['disk:1 SPEC_VALUE_MISSING', 'disk:2 SPEC_VALUE_MISSING', 'backup SPEC_FIELDS_UNKNOWN'],
     unknownFields: ['VM.SomethingNew'],
   });
 });
 
 test('what Export-Clixml wrote is read as the JSON of the same VM', () => {
-  expect(reading(clixmlVm)).toEqual({
-    spec: {
+  expect(readExample(vmReader, clixmlVm)).toEqual({
+    spec: specOf({
       name: 'mail',
       cpuCount: 4,
-      coresPerSocket: null,
       memoryBytes: 4294967296,
       firmware: 'uefi',
       secureBoot: true,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -126,28 +101,19 @@ test('what Export-Clixml wrote is read as the JSON of the same VM', () => {
         },
       ],
       nics: [{ nicIndex: 0, mac: '00:15:5d:00:00:01', network: 'LAN', model: 'synthetic', addresses: [] }],
-      osId: null,
       notes: 'a\nb',
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['disk:0 SPEC_VALUE_MISSING'],
     unknownFields: [],
   });
 });
 
 test('of several VMs the first is taken with a finding, IDE disks come first, and impossible values give findings', () => {
-  expect(reading(vmList)).toEqual({
-    spec: {
+  expect(readExample(vmReader, vmList)).toEqual({
+    spec: specOf({
       name: 'web',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 4294967296,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -169,16 +135,11 @@ test('of several VMs the first is taken with a finding, IDE disks come first, an
         },
       ],
       nics: [{ nicIndex: 0, mac: null, network: 'LAN', model: 'legacy', addresses: [] }],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
       devices: [
         { kind: 'floppy', description: 'D:\\f.vfd' },
         { kind: 'serial-port', description: '\\\\.\\pipe\\web' },
       ],
-    },
+    }),
     told: [
       'backup SPEC_VM_AMBIGUOUS',
       'backup SPEC_VALUE_INVALID',
@@ -192,24 +153,13 @@ test('of several VMs the first is taken with a finding, IDE disks come first, an
 });
 
 test('a VM is found by its id', () => {
-  expect(reading(vmList, 'id-db')).toEqual({
-    spec: {
+  expect(readExample(vmReader, vmList, 'id-db')).toEqual({
+    spec: specOf({
       name: 'db',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 1073741824,
       firmware: 'uefi',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: [],
     unknownFields: [],
   });

@@ -1,4 +1,4 @@
-import { declareReaderContract } from '@ascend/vm-spec/testing';
+import { declareReaderContract, readExample, specOf } from '@ascend/vm-spec/testing';
 import { expect, test } from 'vitest';
 import { domainReader } from './domainReader.ts';
 import { domainList, minimalDomain, richDomain, snapshotDomain } from './testing/domainDocuments.ts';
@@ -13,39 +13,21 @@ declareReaderContract({
   ],
 });
 
-function reading(text: string, selector: string | null = null) {
-  const { spec, findings, unknownFields } = domainReader.read({ name: 'document', text }, selector);
-  const told = findings.map(({ code, subject }) => `${subject} ${code}`);
-  return { spec, told, unknownFields };
-}
-
 test('the smallest domain gives a VM with one CPU and BIOS', () => {
-  expect(reading(minimalDomain)).toEqual({
-    spec: {
+  expect(readExample(domainReader, minimalDomain)).toEqual({
+    spec: specOf({
       name: 'tiny',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 134217728,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: [],
     unknownFields: [],
   });
 });
 
 test('a domain gives disks in the order of the document with bus and controller, interfaces and devices of the host', () => {
-  expect(reading(richDomain)).toEqual({
-    spec: {
+  expect(readExample(domainReader, richDomain)).toEqual({
+    spec: specOf({
       name: 'größe-名前',
       cpuCount: 4,
       coresPerSocket: 4,
@@ -104,7 +86,6 @@ test('a domain gives disks in the order of the document with bus and controller,
       ],
       osId: 'rhel-9',
       notes: 'Shop & more\n\nkeeps the shop',
-      tags: {},
       cpuArch: 'x86_64',
       clock: 'local-time',
       devices: [
@@ -121,7 +102,7 @@ test('a domain gives disks in the order of the document with bus and controller,
         { kind: 'gpu', description: 'mediated device vfio-pci c2177883-f1bb-47f0-914d-32a22e3a8804' },
         { kind: 'other', description: 'memory encryption sev' },
       ],
-    },
+    }),
     told: [
       'disk:0 SPEC_VALUE_MISSING',
       'disk:1 SPEC_VALUE_MISSING',
@@ -134,15 +115,11 @@ test('a domain gives disks in the order of the document with bus and controller,
 });
 
 test('the domain of a snapshot gives a VM with the boot order of the machine, and impossible values give findings', () => {
-  expect(reading(snapshotDomain)).toEqual({
-    spec: {
+  expect(readExample(domainReader, snapshotDomain)).toEqual({
+    spec: specOf({
       name: 'old',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 4294967296,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -156,12 +133,10 @@ test('the domain of a snapshot gives a VM with the boot order of the machine, an
       ],
       nics: [{ nicIndex: 0, mac: null, network: 'user', model: 'rtl8139', addresses: [] }],
       osId: 'windows-server-2008-r2',
-      notes: null,
-      tags: {},
       cpuArch: 'i686',
       clock: 'utc',
       devices: [{ kind: 'floppy', description: 'fda /a.img' }],
-    },
+    }),
     told: [
       'backup SPEC_VALUE_INVALID',
       'backup SPEC_VALUE_INVALID',
@@ -173,48 +148,26 @@ test('the domain of a snapshot gives a VM with the boot order of the machine, an
 });
 
 test('of several domains the first is taken with a finding when none is asked for', () => {
-  expect(reading(domainList)).toEqual({
-    spec: {
+  expect(readExample(domainReader, domainList)).toEqual({
+    spec: specOf({
       name: 'a',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 1073741824,
       firmware: 'uefi',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
       cpuArch: 'aarch64',
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['backup SPEC_VM_AMBIGUOUS'],
     unknownFields: [],
   });
 });
 
 test('a domain is found by its UUID', () => {
-  expect(reading(domainList, 'u-b')).toEqual({
-    spec: {
+  expect(readExample(domainReader, domainList, 'u-b')).toEqual({
+    spec: specOf({
       name: 'b',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 2000000000,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['backup SPEC_FIELDS_UNKNOWN'],
     unknownFields: ['domains.domain[1].unheardOf'],
   });

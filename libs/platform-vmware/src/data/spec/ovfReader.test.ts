@@ -1,4 +1,4 @@
-import { declareReaderContract } from '@ascend/vm-spec/testing';
+import { declareReaderContract, readExample, specOf } from '@ascend/vm-spec/testing';
 import { expect, test } from 'vitest';
 import { ovfReader } from './ovfReader.ts';
 import { boxOvf, collectionOvf, minimalOvf, richOvf } from './testing/ovfDocuments.ts';
@@ -13,39 +13,21 @@ declareReaderContract({
   ],
 });
 
-function reading(text: string, selector: string | null = null) {
-  const { spec, findings, unknownFields } = ovfReader.read({ name: 'document', text }, selector);
-  const told = findings.map(({ code, subject }) => `${subject} ${code}`);
-  return { spec, told, unknownFields };
-}
-
 test('the smallest descriptor gives a VM, and tells that it names no firmware', () => {
-  expect(reading(minimalOvf)).toEqual({
-    spec: {
+  expect(readExample(ovfReader, minimalOvf)).toEqual({
+    spec: specOf({
       name: 'tiny',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 536870912,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['backup SPEC_VALUE_MISSING'],
     unknownFields: [],
   });
 });
 
 test('a descriptor of vSphere gives firmware, TPM, disks by device key, boot order, and the hardware of the default deployment option', () => {
-  expect(reading(richOvf)).toEqual({
-    spec: {
+  expect(readExample(ovfReader, richOvf)).toEqual({
+    spec: specOf({
       name: 'Größe & 名前',
       cpuCount: 8,
       coresPerSocket: 4,
@@ -88,28 +70,24 @@ test('a descriptor of vSphere gives firmware, TPM, disks by device key, boot ord
       ],
       osId: 'windows-server-2022',
       notes: 'two\nlines',
-      tags: {},
       cpuArch: 'x86_64',
-      clock: null,
       devices: [
         { kind: 'cdrom', description: 'CD/DVD drive 1, vmware.cdrom.remotepassthrough' },
         { kind: 'pci-passthrough', description: 'PCI device 0, vmware.pcipassthrough' },
       ],
-    },
+    }),
     told: ['disk:2 SPEC_VALUE_MISSING', 'backup SPEC_FIELDS_UNKNOWN'],
     unknownFields: ['Envelope.VirtualSystem.VirtualHardwareSection.ExtraConfig[1].@value'],
   });
 });
 
 test('a descriptor of VirtualBox gives firmware, TPM, clock and MAC addresses of its own section, and no device keys', () => {
-  expect(reading(boxOvf)).toEqual({
-    spec: {
+  expect(readExample(ovfReader, boxOvf)).toEqual({
+    spec: specOf({
       name: 'box',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 2147483648,
       firmware: 'uefi',
-      secureBoot: false,
       tpm: true,
       disks: [
         {
@@ -125,50 +103,33 @@ test('a descriptor of VirtualBox gives firmware, TPM, clock and MAC addresses of
       nics: [{ nicIndex: 0, mac: '08:00:27:aa:bb:cc', network: 'NAT', model: 'e1000', addresses: [] }],
       osId: 'debian-12',
       notes: 'built by hand',
-      tags: {},
       cpuArch: 'x86_64',
       clock: 'utc',
       devices: [{ kind: 'sound', description: 'ensoniq1371' }],
-    },
+    }),
     told: [],
     unknownFields: [],
   });
 });
 
 test('of several VMs the first is taken with a finding when none is asked for', () => {
-  expect(reading(collectionOvf)).toEqual({
-    spec: {
+  expect(readExample(ovfReader, collectionOvf)).toEqual({
+    spec: specOf({
       name: 'web',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 1073741824,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
-      osId: null,
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['backup SPEC_VM_AMBIGUOUS', 'backup SPEC_VALUE_MISSING'],
     unknownFields: [],
   });
 });
 
 test('a VM of a nested collection is found by its name, with the storage and port items of OVF 2', () => {
-  expect(reading(collectionOvf, 'Datenbank')).toEqual({
-    spec: {
+  expect(readExample(ovfReader, collectionOvf, 'Datenbank')).toEqual({
+    spec: specOf({
       name: 'Datenbank',
       cpuCount: 4,
-      coresPerSocket: null,
       memoryBytes: 8589934592,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -182,12 +143,7 @@ test('a VM of a nested collection is found by its name, with the storage and por
       ],
       nics: [{ nicIndex: 0, mac: '02:00:00:00:00:09', network: 'back', model: 'pcnet32', addresses: [] }],
       osId: 'rhel',
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: ['backup SPEC_VALUE_MISSING'],
     unknownFields: [],
   });

@@ -1,4 +1,4 @@
-import { declareReaderContract } from '@ascend/vm-spec/testing';
+import { declareReaderContract, readExample, specOf } from '@ascend/vm-spec/testing';
 import { expect, test } from 'vitest';
 import { vmxReader } from './vmxReader.ts';
 import { brokenVmx, minimalVmx, richVmx } from './testing/vmxDocuments.ts';
@@ -12,39 +12,22 @@ declareReaderContract({
   ],
 });
 
-function reading(text: string, selector: string | null = null) {
-  const { spec, findings, unknownFields } = vmxReader.read({ name: 'document', text }, selector);
-  const told = findings.map(({ code, subject }) => `${subject} ${code}`);
-  return { spec, told, unknownFields };
-}
-
 test('the smallest file gives a VM with one CPU and BIOS', () => {
-  expect(reading(minimalVmx)).toEqual({
-    spec: {
+  expect(readExample(vmxReader, minimalVmx)).toEqual({
+    spec: specOf({
       name: 'tiny',
       cpuCount: 1,
-      coresPerSocket: null,
       memoryBytes: 268435456,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
-      disks: [],
-      nics: [],
       osId: 'other',
-      notes: null,
-      tags: {},
-      cpuArch: null,
-      clock: null,
-      devices: [],
-    },
+    }),
     told: [],
     unknownFields: [],
   });
 });
 
 test('a file of ESXi gives disks by device key, boot order, interfaces and devices of the host, without those that are not there', () => {
-  expect(reading(richVmx)).toEqual({
-    spec: {
+  expect(readExample(vmxReader, richVmx)).toEqual({
+    spec: specOf({
       name: 'Größe "A" 名前',
       cpuCount: 8,
       coresPerSocket: 4,
@@ -96,9 +79,7 @@ test('a file of ESXi gives disks by device key, boot order, interfaces and devic
       ],
       osId: 'debian-12',
       notes: 'first\nsecond ü',
-      tags: {},
       cpuArch: 'x86_64',
-      clock: null,
       devices: [
         { kind: 'shared-disk', description: 'scsi0:1 vm_1.vmdk (multi-writer)' },
         { kind: 'raw-device', description: 'scsi1:0 rdm.vmdk' },
@@ -110,7 +91,7 @@ test('a file of ESXi gives disks by device key, boot order, interfaces and devic
         { kind: 'gpu', description: 'grid_p40-8q' },
         { kind: 'pci-passthrough', description: 'pcipassthru1 0x10de 0x1eb8 00000:059:00.0' },
       ],
-    },
+    }),
     told: [
       'disk:0 SPEC_VALUE_MISSING',
       'disk:1 SPEC_VALUE_MISSING',
@@ -123,15 +104,11 @@ test('a file of ESXi gives disks by device key, boot order, interfaces and devic
 });
 
 test('impossible values give findings, and a VM that can be restored', () => {
-  expect(reading(brokenVmx)).toEqual({
-    spec: {
+  expect(readExample(vmxReader, brokenVmx)).toEqual({
+    spec: specOf({
       name: 'broken',
       cpuCount: 2,
-      coresPerSocket: null,
       memoryBytes: 4294967296,
-      firmware: 'bios',
-      secureBoot: false,
-      tpm: false,
       disks: [
         {
           diskIndex: 0,
@@ -145,12 +122,8 @@ test('impossible values give findings, and a VM that can be restored', () => {
       ],
       nics: [{ nicIndex: 0, mac: null, network: 'VMnet2', model: 'vlance', addresses: [] }],
       osId: 'windows-server-2019',
-      notes: null,
-      tags: {},
       cpuArch: 'x86_64',
-      clock: null,
-      devices: [],
-    },
+    }),
     told: [
       'backup SPEC_VALUE_INVALID',
       'backup SPEC_VALUE_INVALID',
