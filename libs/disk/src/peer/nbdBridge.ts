@@ -43,7 +43,7 @@ function connectRelay(socketPath: string, { stream, limiter, signal }: AnswerRoa
   };
   const onread = {
     // Typed as always giving a buffer; where there is none the last one stays, and the socket is paused.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the runtime takes "no buffer", its types do not
     buffer: (() => free.pop() ?? false) as () => Uint8Array,
     callback: (bytes: number, memory: Uint8Array): boolean => {
       const buffer = Buffer.from(memory.buffer);

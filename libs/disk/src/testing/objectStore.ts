@@ -18,6 +18,8 @@ export interface ObjectStore {
   failing: { readonly call: string; readonly status: number; times: number } | null;
   /** Most parts on their way at once. */
   readonly atOnce: () => number;
+  /** Parts are answered so many together: with fewer on their way an upload would never end. */
+  partsTogether: number;
 }
 
 const minPartBytes = 5 * 1024 * 1024;
@@ -74,6 +76,7 @@ export function createObjectStore(): ObjectStore {
   const objects = new Map<string, Buffer>();
   const uploads = new Map<string, Map<number, StoredPart>>();
   const calls: string[] = [];
+  const held: (() => void)[] = [];
   let [now, most, ids] = [0, 0, 0];
   const store: ObjectStore = {
     objects,
@@ -81,6 +84,7 @@ export function createObjectStore(): ObjectStore {
     calls,
     failing: null,
     atOnce: () => most,
+    partsTogether: 1,
     handler: (request, response) => {
       const parts: Buffer[] = [];
       const url = new URL(request.url ?? '', 'http://store');
@@ -91,7 +95,16 @@ export function createObjectStore(): ObjectStore {
         if (isPart) now -= 1;
       });
       request.on('data', (part: Buffer) => parts.push(part));
-      request.on('end', () => answer(request, response, url, Buffer.concat(parts)));
+      const reply = (): void => answer(request, response, url, Buffer.concat(parts));
+      request.on('end', () => {
+        if (!isPart) {
+          reply();
+          return;
+        }
+        held.push(reply);
+        if (held.length < store.partsTogether) return;
+        for (const one of held.splice(0)) one();
+      });
     },
   };
   const onObject = (name: string, path: string, body: Buffer, response: ServerResponse): void => {
