@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them. Ends with one line: N passed, N failed.
-#   test/run.sh             core: format, lint, types, boundaries, unused code, unit, contract, e2e, kill, broken images
+#   test/run.sh             core: format, lint, types, boundaries, unused code, unit, contract, e2e, kill
 #   test/run.sh --peers     also third-party software of other versions than Debian's (needs Go)
 #   test/run.sh --disks     also the long groups of the disk engine: every source in every format, kill points, broken images
 #   test/run.sh --matrix    also eight cells of the boot matrix: real guests converted and booted on other hardware
-#   test/run.sh --appliance also what is done in a libguestfs appliance (half an hour without KVM)
+#   test/run.sh --appliance also what is done in a libguestfs appliance (minutes without KVM)
 #   test/run.sh --nightly   also the long groups; they write their RESULTS.md themselves
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -17,7 +17,7 @@ for argument in "$@"; do
     --appliance) appliance=yes ;;
     --nightly) nightly=yes ;;
     --disks) disks=yes ;;
-    -h | --help) sed -n '2,9p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,8p' "$0"; exit 0 ;;
     *) echo "test/run.sh: unknown option $argument (see --help)" >&2; exit 2 ;;
   esac
 done
